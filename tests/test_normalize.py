@@ -1,0 +1,162 @@
+"""Normalizing: the gate is never too narrow, the result is stable, and what must stay, stays."""
+from __future__ import annotations
+
+import unicodedata
+
+import ftfy
+import pyarrow as pa
+import pytest
+from ftfy.badness import MOJIBAKE_CATEGORIES, is_bad
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dsnotes import normalize as module
+from dsnotes.normalize import (
+    STEPS,
+    compose_characters,
+    count_fixes,
+    explain_fixes,
+    normalize,
+    normalize_text,
+    remove_invisible,
+    repair_mojibake,
+    tidy_whitespace,
+    unify_line_ends,
+)
+from dsnotes.practice import handbook_documents, handbook_truth
+from dsnotes.records import documents, run_batches
+
+TRICKY = ("".join(MOJIBAKE_CATEGORIES.values()) + "ÂÃŒœŸŠžГўВЂВвЂβ€āØÙ°µ×²³√±≈¢‚Äâó\x81\x85\x9d \n\r\t`~|#>- aZ0."
+          "\u200b\u200c\u200d\u00ad\ufeff\u2028\u0301\u0308e\x00\x1b[0m\x0cچکक्👨👩\ufe0f\xa0\u3000")
+texts = st.text(st.one_of(st.sampled_from(TRICKY), st.characters(exclude_categories=["Cs"])), max_size=40)
+garbled = st.text(max_size=20).map(lambda text: text.encode("utf-8", "ignore").decode("latin-1"))
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.one_of(texts, st.text(st.sampled_from(TRICKY), max_size=8)))
+def test_gate_lets_by_only_what_ftfy_leaves(text: str) -> None:
+    if is_bad(text): assert module._SUSPECT.search(text)
+    assert repair_mojibake(text) == ftfy.fix_encoding(text)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.one_of(texts, garbled))
+@example("Ã\u200b©")
+@example("A\u0303©")
+@example("```\nx  \n\n\n\n\n")
+@example("Â\x85 \x85\r\r\n")
+def test_twice_is_once(text: str) -> None:
+    once = normalize_text(text)
+    assert normalize_text(once) == once
+    assert all(step(once) == once for step in STEPS.values())
+    assert unicodedata.is_normalized("NFC", once) and "\r" not in once and "\x00" not in once
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(texts, garbled))
+def test_explanation_is_the_truth(text: str) -> None:
+    told = explain_fixes(text)
+    assert told.text == normalize_text(text)
+    assert (told.fixes == ()) == (told.text == text)
+    at = text
+    for fix in told.fixes:
+        assert fix.before == at and fix.after != at and STEPS[fix.step](at) == fix.after
+        at = fix.after
+        pieces = module._compare(fix.before, fix.after)
+        assert "".join(t for kind, t in pieces if kind != "added") == fix.before
+        assert "".join(t for kind, t in pieces if kind != "removed") == fix.after
+    assert at == told.text
+    assert not any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in repr(told).replace("\n", ""))
+
+
+@pytest.mark.parametrize("text", [
+    "",
+    "“Don’t,” – 5½ bar, 20 mm², 50 µm, ﬁt, Å … №",
+    "    indented\n\tby a tab\n\n\ntwo blank lines",
+    "a  b   c",
+    "10\u00a0°C ; vous\u202f!",
+    "👨‍👩‍👧 ❤️‍🔥 🏳️‍🌈 👩🏽‍🚒",
+    "می‌خواهم PDF‌ها क्‍ष ភាសា​ខ្មែរ",
+    "שלום \u200fabc\u200e",
+    "| a  | b |\n|----|---|\n| 1  | 2 |",
+    "```text\nkeep   \n\n\n\n\nthis\t\n```",
+    "> ~~~~\n> a  \n> ~~~\n> b  \n> ~~~~",
+    "1. ```\n   x  \n   ```",
+    "&lt;br&gt; &amp;amp;",
+    "naïve façade œuvre Œuvre Ångström Übergröße",
+    "日本語のテキスト。全角　スペース",
+    "Ça coûte 5 €, “très” bon marché… À la carte",
+])
+def test_good_text_stays(text: str) -> None:
+    assert normalize_text(text) == text
+    assert repr(explain_fixes(text)) == "nothing to fix"
+    assert "nothing to fix" in explain_fixes(text)._repr_html_()
+
+
+@pytest.mark.parametrize(("text", "right"), [
+    ("donâ€™t", "don’t"),
+    ("SÃ£o Paulo", "São Paulo"),
+    ("ï»¿BOM", "BOM"),
+    ("Ã\xadndice", "índice"),
+    ("a\r\nb\rc\u2028d\u2029e\x0cf", "a\nb\nc\nd\ne\nf"),
+    ("\x1b[31mred\x1b[0m", "red"),
+    ("word\u2060joiner \u00adsoft \u200bzero", "wordjoiner soft zero"),
+    ("Auf\u200clage", "Auflage"),
+    ("end\u200d", "end"),
+    ("cafe\u0301 \u212b \u2126", "café Å Ω"),
+    ("\n \n text  \t\n\n\n\n\n\nnext\u00a0\n\n", " text\n\n\nnext"),
+    ("a  \n```\nb  \n```\nc  ", "a\n```\nb  \n```\nc"),
+    ("``` not `a` fence  ", "``` not `a` fence"),
+    (" \n\t\n", ""),
+])
+def test_scars_heal(text: str, right: str) -> None:
+    assert normalize_text(text) == right
+
+
+def test_single_steps() -> None:
+    assert unify_line_ends("a\r\r\nb\x85") == "a\n\nb\n"
+    assert remove_invisible("ی\u200c\u200c x") == "ی\u200c x"
+    assert compose_characters("\ufb01 ½") == "\ufb01 ½"
+    assert tidy_whitespace("```\nopen  \n\n\n\n") == "```\nopen  \n\n\n\n"  # a fence that is never closed goes on to the end
+
+
+def test_long_stretches_are_shown_whole() -> None:
+    before, after = "a" * 1200 + "x", "b" * 1200 + "y"
+    assert module._compare(before, after) == [("removed", before), ("added", after)]
+
+
+def test_long_lines_are_linear_enough() -> None:
+    for text in ["- " * 500_000, "`" * 500_000 + "x", "\u200b" * 500_000, "\x1b[" * 300_000, "word " * 200_000]:
+        assert normalize_text(normalize_text(text)) == normalize_text(text)
+
+
+def test_html_is_escaped() -> None:
+    shown = explain_fixes("<script>alert(1)</script>\x00 donâ€™t")._repr_html_()
+    assert "<script>" not in shown and "⟨U+0000⟩" in shown and "<ins" in shown
+
+
+def test_stage_keeps_everything_else() -> None:
+    table = documents([dict(text="donâ€™t", title="Ã©", source="a"), dict(text="fine", source="b")])
+    done = normalize(table)
+    assert done.schema == table.schema and done["text"].to_pylist() == ["don’t", "fine"]
+    assert done.drop_columns(["text"]) == table.drop_columns(["text"])
+    assert normalize(table, column="title")["title"].to_pylist() == ["é", None]
+    assert run_batches(normalize, table, batch_rows=1) == done
+    assert normalize(table.slice(0, 0)) == table.slice(0, 0)
+    with pytest.raises(ValueError, match="column 'body' is missing"): normalize(table, column="body")
+    with pytest.raises(ValueError, match="column 'body' is missing"): count_fixes(table, column="body")
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_nulls_and_string_types(kind: pa.DataType) -> None:
+    table = pa.table({"text": pa.array([None, "a\r\n", ""], kind)})
+    assert normalize(table)["text"].to_pylist() == [None, "a", ""]
+    assert normalize(table).schema == table.schema
+    assert count_fixes(table)["rows"].to_pylist() == [0, 1, 0, 0, 1]
+    assert count_fixes(table.slice(0, 0))["rows"].to_pylist() == [0] * 5
+
+
+def test_handbook_is_repaired_and_otherwise_untouched() -> None:
+    done, truth = normalize(handbook_documents()), handbook_truth()
+    right = dict(zip(truth["url"].to_pylist(), truth["main_text"].to_pylist(), strict=True))
+    assert done["text"].to_pylist() == [right[url] for url in done["url"].to_pylist()]
