@@ -18,7 +18,7 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         colour = "#1a7f37" if self.ok else "#b35900"
-        return f'<div style="border-left:4px solid {colour};padding:.3em .8em">{html.escape(repr(self))}</div>'
+        return f'<div style="border-left:4px solid {colour};padding:.3em .8em;white-space:pre-wrap">{html.escape(repr(self))}</div>'
 
 
 def grade(
