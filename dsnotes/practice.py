@@ -14,7 +14,7 @@ __all__ = ['HANDBOOK', 'LIBRARY', 'FOLDER', 'CREATIVE_COMMONS', 'LICENSE_URLS', 
            'encode_cursor', 'decode_cursor', 'api_reply', 'next_link', 'Quota', 'library_reply', 'Fault', 'gzip_zeros',
            'Visit', 'site_hosts', 'PracticeSite']
 
-# %% ../nbs/03_practice.ipynb #b9f91c58
+# %% ../nbs/03_practice.ipynb #80338b1a
 import ast
 import base64
 import fnmatch
@@ -22,6 +22,7 @@ import gzip
 import hashlib
 import html
 import json
+import sys
 import threading
 import time
 import tomllib
@@ -830,8 +831,16 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format:str, *args:Any)->None:  # noqa: A002, the name is the base class's
         "Nothing on stderr: the log is `PracticeSite.log`."
 
-# %% ../nbs/03_practice.ipynb #e4dd634d
+# %% ../nbs/03_practice.ipynb #6af0c9c2
 HOSTS = {"handbook.test": handbook_reply, "handbook.localhost": handbook_reply, "localhost": handbook_reply, "127.0.0.1": handbook_reply}
+
+class _Server(ThreadingHTTPServer):
+    "A thread a connection; a client that leaves early is no error."
+    daemon_threads = True
+
+    def handle_error(self, request:Any, client_address:Any)->None:
+        "A traceback on stderr only for what is really wrong."
+        if not isinstance(sys.exc_info()[1], ConnectionError): super().handle_error(request, client_address)
 
 def site_hosts(
     port:int, # Where a practice site listens
@@ -839,7 +848,7 @@ def site_hosts(
     "How the practice site's names are reached on this machine."
     return {(name, 80): ("127.0.0.1", port) for name in ("handbook.test", "library.test")}
 
-# %% ../nbs/03_practice.ipynb #8d22c127
+# %% ../nbs/03_practice.ipynb #e91ecb13
 class PracticeSite:
     "The practice site on 127.0.0.1, in a thread, while a `with` block runs."
     def __init__(self,
@@ -857,8 +866,7 @@ class PracticeSite:
 
     def __enter__(self)->"PracticeSite":
         handler = type("Handler", (_Handler,), {"site": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._wanted_port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", self._wanted_port), handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
