@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['HANDBOOK', 'LIBRARY', 'FOLDER', 'CREATIVE_COMMONS', 'LICENSE_URLS', 'RESERVED', 'JSON_LD', 'LICENSE_MARKS', 'POST',
            'SECTIONS', 'ROBOTS', 'XML', 'ENTRY', 'MONTHS', 'SITEMAPS', 'FUNCTION', 'SYMBOL', 'API_KEY', 'Items',
-           'PAGING', 'COLLECTIONS', 'FAULTS', 'HOSTS', 'HandbookPage', 'read_page', 'handbook_pages',
+           'PAGING', 'COLLECTIONS', 'FAULTS', 'BROWSER_NAMES', 'HandbookPage', 'read_page', 'handbook_pages',
            'fragment_markdown', 'license_mark', 'faq_html', 'thread_html', 'template', 'garble', 'page_body',
            'page_html', 'handbook_truth', 'handbook_documents', 'Request', 'Reply', 'text_reply', 'page_reply',
            'unless_changed', 'listing_html', 'section_html', 'search_html', 'sitemap_xml', 'feed_xml', 'calendar_html',
@@ -562,7 +562,7 @@ def paragraphs_html(
     blocks = [html.escape(block, quote=False) for block in doc.split("\n\n") if block.strip()]
     return "".join(f"<pre>{b}</pre>" if b.startswith((" ", "&gt;&gt;&gt;")) else f"<p>{b}</p>" for b in blocks)
 
-# %% ../nbs/03_practice.ipynb #4686ac14
+# %% ../nbs/03_practice.ipynb #8728fe1c
 SYMBOL = Template('<dt id="$name"><code>$name$signature</code></dt><dd>$doc</dd>')
 
 @cache
@@ -572,8 +572,9 @@ def module_html(
     "A page of documentation. Raises `KeyError` for a module that is not there."
     entries = "\n".join(SYMBOL.substitute(name=s.name, signature=html.escape(s.signature), doc=paragraphs_html(s.doc))
                         for s in library_symbols()[module])
-    menu = " ".join(f'<a href="/docs/{other}.html">{other}</a>' for other in library_symbols())
-    return template("library").substitute(module=module, menu=menu, entries=entries)
+    return template("library").substitute(module=module, menu=_library_menu(), entries=entries)
+
+def _library_menu()->str: return " ".join(f'<a href="/docs/{module}.html">{module}</a>' for module in library_symbols())
 
 # %% ../nbs/03_practice.ipynb #4703c76e
 @cache
@@ -679,7 +680,7 @@ class Quota:
         headers = {f"X-RateLimit-{name}": str(value) for name, value in state.items()}
         return allowed, headers if allowed else {**headers, "Retry-After": str(int(left) + 1)}
 
-# %% ../nbs/03_practice.ipynb #cd33b3d5
+# %% ../nbs/03_practice.ipynb #374c52c7
 def library_reply(
     request:Request, # A request to library.test
     quota:Quota, # What is left of the key's quota
@@ -689,7 +690,7 @@ def library_reply(
     if path.startswith("/api/"): return _keyed_reply(request, quota)
     module = path.removeprefix("/docs/").removesuffix(".html")
     if path == f"/docs/{module}.html" and module in library_symbols(): return page_reply(module_html(module))
-    if path == "/": return page_reply(listing_html("The library", [(f"/docs/{name}.html", name, "") for name in library_symbols()]))
+    if path == "/": return page_reply(template("library").substitute(module="The library", menu=_library_menu(), entries=""))
     if path == "/robots.txt": return text_reply(f"User-agent: *\nDisallow: /api/\n\nSitemap: {LIBRARY}/sitemap.xml\n", "text/plain")
     days = [(f"{LIBRARY}/docs/{name}.html", "2024-11-01") for name in library_symbols()]
     return text_reply(sitemap_xml(days), "application/xml") if path == "/sitemap.xml" else not_found(path)
@@ -796,7 +797,7 @@ class Visit(NamedTuple):
     status: int
     user_agent: str
 
-# %% ../nbs/03_practice.ipynb #6889abfe
+# %% ../nbs/03_practice.ipynb #cbc54e35
 class _Handler(BaseHTTPRequestHandler):
     "Turns bytes into a Request, and a Reply into bytes."
     protocol_version = "HTTP/1.1"
@@ -808,7 +809,8 @@ class _Handler(BaseHTTPRequestHandler):
         "Answers one request."
         target, headers = urlsplit(self.path), {name.lower(): value for name, value in self.headers.items()}
         host, query = headers.get("host", "").split(":")[0].lower(), dict(parse_qsl(target.query, keep_blank_values=True))
-        reply = self.site.answer(Request(target.path or "/", query, headers, host, self.command), self.path)
+        request = Request(target.path or "/", query, headers, BROWSER_NAMES.get(host, host), self.command)
+        reply = self.site.answer(request, self.path)
         try: self._send(reply)
         except (BrokenPipeError, ConnectionResetError): self.close_connection = True  # the client has left
 
@@ -831,8 +833,9 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format:str, *args:Any)->None:  # noqa: A002, the name is the base class's
         "Nothing on stderr: the log is `PracticeSite.log`."
 
-# %% ../nbs/03_practice.ipynb #6af0c9c2
-HOSTS = {"handbook.test": handbook_reply, "handbook.localhost": handbook_reply, "localhost": handbook_reply, "127.0.0.1": handbook_reply}
+# %% ../nbs/03_practice.ipynb #60694872
+BROWSER_NAMES = {  # what a browser on this machine can say, and which host it means
+    "localhost": "handbook.test", "127.0.0.1": "handbook.test", "handbook.localhost": "handbook.test", "library.localhost": "library.test"}
 
 class _Server(ThreadingHTTPServer):
     "A thread a connection; a client that leaves early is no error."
@@ -848,7 +851,7 @@ def site_hosts(
     "How the practice site's names are reached on this machine."
     return {(name, 80): ("127.0.0.1", port) for name in ("handbook.test", "library.test")}
 
-# %% ../nbs/03_practice.ipynb #e91ecb13
+# %% ../nbs/03_practice.ipynb #9d3b568c
 class PracticeSite:
     "The practice site on 127.0.0.1, in a thread, while a `with` block runs."
     def __init__(self,
@@ -898,7 +901,7 @@ class PracticeSite:
         return reply
 
     def _route(self, request:Request)->Reply:
-        "The host's own answer; a browser may say `localhost`, or `library.localhost`."
-        if request.host in ("library.test", "library.localhost"): return library_reply(request, self._quota)
-        if request.host in HOSTS: return HOSTS[request.host](request)
+        "The host's own answer."
+        if request.host == "handbook.test": return handbook_reply(request)
+        if request.host == "library.test": return library_reply(request, self._quota)
         return text_reply("this server knows handbook.test and library.test", "text/plain", 421)

@@ -6,7 +6,8 @@
 __all__ = ['FastTokenizer', 'EOS', 'PAD', 'COLOURS', 'VISIBLE', 'train_tokenizer', 'TokenView', 'show_tokens', 'tokenize',
            'count_tokens', 'fertility', 'load_tokenizer']
 
-# %% ../nbs/31_tokens.ipynb #64bf459a
+# %% ../nbs/31_tokens.ipynb #be4929c2
+import os
 import html
 import warnings
 from collections.abc import Iterable, Iterator
@@ -21,8 +22,9 @@ import pyarrow as pa
 
 from .records import row_stage
 
-# %% ../nbs/31_tokens.ipynb #4ac5247e
+# %% ../nbs/31_tokens.ipynb #db0f6b0f
 FastTokenizer = Any  # a transformers.PreTrainedTokenizerFast; transformers is imported where it is used, since that takes seconds
+os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # else it advises PyTorch, which no tokenizer needs
 EOS, PAD = "<|endoftext|>", "<|pad|>"  # two tokens: if the end were also the padding, masking one would hide the other
 
 def train_tokenizer(
