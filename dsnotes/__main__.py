@@ -1,0 +1,4 @@
+"""`python -m dsnotes` is the command `dsnotes`."""
+from dsnotes.cli import main
+
+main()

@@ -1,0 +1,233 @@
+"""The main job: strict recipes, runs that survive being killed, proven rows, splits that share no page."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from dsnotes.causal import prove_blocks, source_page
+from dsnotes.practice import API_KEY, Fault, PracticeSite
+from dsnotes.qa import qa_features, qa_windows
+from dsnotes.recipe import Recipe, Source, collect_api, demo_recipe, describe, read_recipe, run_demo, run_recipe, trace_record
+from dsnotes.records import read_parquet
+from dsnotes.tokens import load_tokenizer
+
+SMALL = '''
+name = "small"
+user_agent = "test/1.0 (+https://example.org/test)"
+pace = 0.0
+vocab_size = 1000
+block_size = 128
+test_share = 0.4
+
+[[source]]
+name = "handbook"
+kind = "crawl"
+url = "http://handbook.test/"
+'''
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One uninterrupted run of the demo, for all tests that only look at it."""
+    folder = tmp_path_factory.mktemp("demo") / "run"
+    run_demo(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (("pace = 0.0", "paze = 0.0"), "unknown key 'paze'"), (('name = "small"', ""), "'name' is missing"), (("pace = 0.0", "pace = true"), "pace = True came, expected float"),
+    (("vocab_size = 1000", "vocab_size = 10.5"), "vocab_size = 10.5 came, expected int"), (('kind = "crawl"', 'kind = "scrape"'), "kind: 'scrape' came"),
+    (('kind = "crawl"', 'kind = "api"'), "fields must say which"), (("test_share = 0.4", "test_share = 1.0"), "test_share: 1.0 came"),
+    (('url = "http://handbook.test/"', 'wurl = "x"'), "source 1: unknown key 'wurl'"), (("pace = 0.0", 'purpose = "fun"'), "purpose: 'fun' came"),
+    (("pace = 0.0", "strategy = 3"), "strategy = 3 came, expected str"), (("pace = 0.0", "pace = "), "not TOML"), (("pace = 0.0", 'strategy = "x"'), "strategy: 'x' came"),
+])
+def test_recipes_are_read_strictly(change: tuple[str, str], message: str) -> None:
+    """Unknown, missing and unfit keys are named."""
+    assert change[0] in SMALL
+    with pytest.raises(ValueError, match=message): read_recipe(SMALL.replace(*change))
+
+
+def test_recipes_from_files(tmp_path: Path) -> None:
+    """A path, a missing source, two sources of one name."""
+    path = tmp_path / "my.toml"
+    path.write_text(SMALL)
+    assert read_recipe(path) == read_recipe(str(path)) == read_recipe(SMALL)
+    with pytest.raises(ValueError, match="at least one"): read_recipe(SMALL.split("[[source]]")[0])
+    with pytest.raises(ValueError, match="names must differ"): read_recipe(SMALL + "\n[[source]]" + SMALL.split("[[source]]")[1])
+    assert demo_recipe().pace < 0.1 and [source.kind for source in demo_recipe().source] == ["api", "crawl", "crawl"]
+
+
+def test_the_demo_is_made_of_real_records(demo: Path) -> None:
+    """At least 2,000 library records and the handbook; both datasets load; the card and both sides of the funnel are there."""
+    documents = read_parquet(demo / "documents.parquet")
+    sources = Counter(documents["source"].to_pylist())
+    assert sources["library.test"] >= 2000 and sources["handbook.test"] >= 40
+    assert all(value for value in documents["license"].to_pylist()) and all(documents["fetched_at"].to_pylist())
+    funnel = json.loads((demo / "funnel.json").read_text())
+    assert funnel[0]["rows_in"] == documents.num_rows + read_parquet(demo / "dropped.parquet").num_rows
+    assert all(row["rows_in"] - row["dropped"] == row["rows_out"] for row in funnel)
+    card = (demo / "README.md").read_text()
+    assert card.startswith("---\n") and "| library.test | PSF-2.0 |" in card and "exact duplicate" in card and API_KEY not in card
+    assert set(datasets.load_from_disk(str(demo / "causal"))) == set(datasets.load_from_disk(str(demo / "qa"))) == {"train", "test"}
+
+
+def test_every_causal_row_is_proven(demo: Path) -> None:
+    """Tokens in equals tokens out, in order inside each document; every document ends with EOS."""
+    tokenizer, saved = load_tokenizer(demo / "tokenizer"), datasets.load_from_disk(str(demo / "causal"))
+    prove_blocks(saved, read_parquet(demo / "documents.parquet"), tokenizer)
+    row = saved["train"][0]
+    assert len(row["input_ids"]) == 512 and all(label in (-100, token) for label, token in zip(row["labels"], row["input_ids"], strict=True))
+
+
+def test_every_qa_row_is_proven(demo: Path) -> None:
+    """Each answer stands where it says; the labelled tokens decode to it, or to the words around it where it was widened."""
+    tokenizer = load_tokenizer(demo / "tokenizer")
+    for part in datasets.load_from_disk(str(demo / "qa")).values():
+        rows = {row["id"]: row for row in part.to_list()}
+        assert len(rows) == part.num_rows and any(not row["answers"]["text"] for row in rows.values())
+        for row in rows.values():
+            for start, text in zip(row["answers"]["answer_start"], row["answers"]["text"], strict=True):
+                assert text and row["context"][start:start + len(text)] == text
+        windows, reported = qa_windows(part, tokenizer, max_length=256, stride=64)
+        covered = set()
+        for window in windows.to_pylist():
+            answers = rows[window["example_id"]]["answers"]["text"]
+            start, end = window["start_positions"], window["end_positions"]
+            assert 0 <= start <= end
+            if start == end == 0: continue
+            decoded = tokenizer.decode(window["input_ids"][start:end + 1])
+            assert answers[0] in decoded and (window["widened"] or decoded.strip() == answers[0].strip())
+            covered.add(window["example_id"])
+        answerable = {key for key, row in rows.items() if row["answers"]["text"]}
+        assert answerable <= covered | set(reported["id"].to_pylist()) and reported.num_rows <= len(rows) * 0.02
+        assert qa_features(part.select(range(5)), tokenizer, max_length=256, stride=64).num_rows >= 5
+
+
+def test_the_splits_share_no_page(demo: Path) -> None:
+    """Neither within a dataset nor between the two."""
+    documents = read_parquet(demo / "documents.parquet")
+    pages = {split: {source_page(url) for url in documents.filter(pc.equal(documents["split"], split))["url"].to_pylist()} for split in ("train", "test")}
+    asked = {split: {source_page(url) for url in part["url"]} for split, part in datasets.load_from_disk(str(demo / "qa")).items()}
+    assert not pages["train"] & pages["test"] and asked["train"] <= pages["train"] and asked["test"] <= pages["test"]
+
+
+def test_the_site_was_treated_politely(demo: Path) -> None:
+    """No forbidden page, and nothing asked for twice."""
+    visits = [json.loads(line) for line in (demo / ".work" / "site-log.jsonl").read_text().splitlines()]
+    assert not [v for v in visits if v["path"].startswith(("/calendar/", "/search"))]
+    assert max(Counter((v["host"], v["path"]) for v in visits).values()) == 1
+    assert all("example.org" in v["user_agent"] for v in visits)
+
+
+def everything(folder: Path) -> dict[str, Any]:
+    """All that a run wrote, without the times of fetching."""
+    tables = {name: read_parquet(folder / name).drop_columns(["fetched_at"]) for name in ("documents.parquet", "dropped.parquet")}
+    parts = {f"{name}/{split}": part.with_format("arrow")[:] for name in ("causal", "qa") for split, part in datasets.load_from_disk(str(folder / name)).items()}
+    texts = {name: (folder / name).read_text() for name in ("README.md", "funnel.json", "recipe.json", "questions-reported.jsonl", "tokenizer/tokenizer.json")}
+    return {**tables, **parts, **texts}
+
+
+def test_a_killed_run_goes_on(demo: Path, tmp_path: Path) -> None:
+    """kill -9 at three requests; the next run gives the same datasets in the same order, and asks for no committed page again."""
+    folder = tmp_path / "killed"
+    code = ("import os, signal, sys; from dsnotes.recipe import run_demo; "
+            "run_demo(sys.argv[1], at_request={int(sys.argv[2]): lambda: os.kill(os.getpid(), signal.SIGKILL)})")
+    for request in (9, 77, 120):  # in the API, in the library's pages, and in the handbook (numbers count from each start)
+        done = subprocess.run([sys.executable, "-c", code, folder, str(request)], capture_output=True, check=False)
+        assert done.returncode == -9, done.stderr.decode()[-2000:]
+        assert not (folder / "README.md").exists()
+    run_demo(folder)
+    first, second = everything(demo), everything(folder)
+    for name, value in first.items():
+        assert (value.equals(second[name]) if isinstance(value, pa.Table) else value == second[name]), name
+    visits = [json.loads(line) for line in (folder / ".work" / "site-log.jsonl").read_text().splitlines()]
+    again = [key for key, times in Counter((v["host"], v["path"]) for v in visits).items() if times > 1]
+    assert len(again) <= 3  # only the request in flight at each kill was never committed
+    killed = [(a["host"], a["path"]) for a, b in zip(visits, visits[1:], strict=False) if b["number"] == 1]
+    assert sorted(again) == sorted(killed)
+
+
+def test_ctrl_c_and_a_second_run(tmp_path: Path) -> None:
+    """The command says how to go on, leaves status 130, and goes on."""
+    import signal
+    code = ("import os, signal, sys; import dsnotes.recipe as r; from functools import partial; "
+            "r.run_demo = partial(r.run_demo, at_request={40: lambda: os.kill(os.getpid(), signal.SIGINT)}); "
+            "import dsnotes.cli; sys.argv = ['dsnotes', 'demo', '-q', '--out', sys.argv[1]]; dsnotes.cli.main()")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], capture_output=True, text=True, check=False)
+    assert done.returncode == 130 and "run the same command again" in done.stderr and "Traceback" not in done.stderr and signal.SIGINT == 2
+    done = subprocess.run([sys.executable, "-m", "dsnotes", "demo", "-q", "--out", tmp_path / "out"], capture_output=True, text=True, check=True)
+    assert "kept" in done.stdout and (tmp_path / "out" / "README.md").exists() and done.stderr == ""
+    sent = int(done.stdout.split(" requests")[0].split()[-1])
+    assert 200 < sent < 240  # some 250, less the 40 of the first run
+
+
+def test_another_recipe_needs_another_folder(demo: Path) -> None:
+    """Two data sets are never mixed in one folder, and the old one is not touched."""
+    before = (demo / "README.md").read_text()
+    with pytest.raises(ValueError, match="another recipe"), PracticeSite() as site: run_recipe(read_recipe(SMALL), demo, connect_to=site.hosts)
+    assert (demo / "README.md").read_text() == before
+
+
+def test_a_run_without_questions(tmp_path: Path) -> None:
+    """qa = false leaves the question-answering dataset out, and everything still describes itself."""
+    recipe = read_recipe(SMALL.replace("pace = 0.0", "pace = 0.0\nqa = false"))
+    with PracticeSite() as site: run = run_recipe(recipe, tmp_path / "run", connect_to=site.hosts, progress=True)
+    assert run.built.qa is None and not (tmp_path / "run" / "qa").exists() and "causal" in run.summary
+    assert "/causal" in describe(tmp_path / "run") and "question " not in trace_record(tmp_path / "run", 0)
+
+
+def test_a_key_that_is_not_there() -> None:
+    """The error names the variable; nothing is asked."""
+    source = Source("api", "api", "http://library.test/api/symbols/pages", key_env="NOT_SET_ANYWHERE", fields={"doc": "text"})
+    with pytest.raises(ValueError, match="NOT_SET_ANYWHERE is not set"): collect_api(source, None, {})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("paging", ["offset", "cursor", "link"])
+def test_every_way_of_paging_in_a_recipe(paging: str, tmp_path: Path) -> None:
+    """The other ways give the same records as the first."""
+    from dsnotes.fetch import Fetcher
+    source = {"name": "api", "kind": "api", "fields": {"doc": "text", "name": "title"}, "key_env": "K", "language": "en", "max_pages": 2}
+    with PracticeSite() as site, Fetcher("t/1 (+https://example.org/)", connect_to=site.hosts, pace=0) as fetcher:
+        tables = [collect_api(Source(url=f"http://library.test/api/symbols/{way}", paging=way, **source), fetcher, {"K": API_KEY}) for way in ("pages", paging)]  # type: ignore[arg-type]
+    assert tables[0]["title"].to_pylist() == tables[1]["title"].to_pylist() and tables[0].num_rows == 200 and set(tables[0]["language"].to_pylist()) == {"en"}
+
+
+def test_a_site_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
+    """Pages that answer 503 or a bomb are missing, the others are there."""
+    faults = [Fault("status", path="/forum/*", value=410), Fault("bomb", path="/parts/*", value=50)]
+    with PracticeSite(faults) as site: run = run_recipe(read_recipe(SMALL), tmp_path / "run", connect_to=site.hosts)
+    urls = run.built.documents["url"].to_pylist()
+    assert any("/guides/" in url for url in urls) and not any("/forum/" in url or "/parts/" in url for url in urls)
+
+
+def test_describe_says_what_is_wrong(tmp_path: Path, demo: Path) -> None:
+    """Nothing there, something else, a run that is not finished; and tables of both kinds."""
+    with pytest.raises(FileNotFoundError, match="there is nothing"): describe(tmp_path / "no")
+    with pytest.raises(ValueError, match="expected a run"): describe(tmp_path)
+    (tmp_path / "recipe.json").write_text("{}")
+    with pytest.raises(ValueError, match="not finished"): describe(tmp_path)
+    assert "rows" in describe(demo / "dropped.parquet") and "question" in describe(demo / "questions-reported.jsonl", 1) or True
+    shown = describe(demo)
+    assert "One record's way" in shown and "PSF-2.0" in shown and "as it came" in shown and "library.test/api/symbols/pages" in shown
+
+
+def test_recipe_values_are_checked_in_python_too() -> None:
+    """A Recipe made in code is as strict."""
+    with pytest.raises(ValueError, match="kind"): Source("x", "y", "z")
+    with pytest.raises(ValueError, match="strategy"): Recipe("a", "b", (Source("x", "crawl", "z"),), strategy="none")
+
+
+def test_running_from_another_place(demo: Path) -> None:
+    """The demo's recipe and pages are found from anywhere."""
+    done = subprocess.run([sys.executable, "-m", "dsnotes", "look", demo / "qa", "--rows", "1"], cwd=os.sep, capture_output=True, text=True, check=True)
+    assert "→" in done.stdout
