@@ -8,7 +8,7 @@ __all__ = ['PAGING', 'Asked', 'CARD', 'Source', 'Recipe', 'read_recipe', 'Witnes
            'dataset_card', 'Run', 'run_recipe', 'quiet_datasets', 'write_run', 'demo_recipe', 'run_demo',
            'trace_record', 'describe']
 
-# %% ../nbs/70_recipe.ipynb #9e51b751
+# %% ../nbs/70_recipe.ipynb #0f9b7784
 import dataclasses
 import json
 import os
@@ -20,7 +20,7 @@ from functools import partial
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from .api import BodyCursor, LinkHeader, OffsetLimit, PageNumber, Paginator, collect, item_documents
-from .causal import assign_split, causal_dataset, save_dataset
+from .causal import DatasetDict, assign_split, causal_dataset, save_dataset
 from .crawl import crawl
 from .dedup import drop_exact_duplicates
 from .extract import decode_html, page_documents
@@ -43,8 +43,6 @@ from dsnotes.records import (
 from .robots import RobotsPolicy
 from .sources import drop_unlicensed
 from .tokens import load_tokenizer, tokenize, train_tokenizer
-
-if TYPE_CHECKING: import datasets
 
 # %% ../nbs/70_recipe.ipynb #3c76bf9a
 PAGING: dict[str, Callable[[], Paginator]] = {"pages": PageNumber, "offset": OffsetLimit, "cursor": BodyCursor, "link": LinkHeader}
@@ -224,14 +222,14 @@ def ask(
     faqs = [faq_questions(asked[row["url"]], row, whole_page=True) for row in kept.to_pylist() if row["url"] in asked]
     return prove_answers(pa.concat_tables([symbol_questions(kept), *faqs]))
 
-# %% ../nbs/70_recipe.ipynb #9bd97307
+# %% ../nbs/70_recipe.ipynb #ad71d034
 @dataclass(frozen=True)
 class Built:
     "What a run makes of its documents."
     documents: pa.Table  # the kept documents, with `formatted` and `split`
     tokenizer: Any
-    causal: "datasets.DatasetDict"
-    qa: "datasets.DatasetDict | None"
+    causal: DatasetDict
+    qa: DatasetDict | None
     reported: pa.Table | None  # questions that could not be proven, with `drop_reason`
 
 def build(

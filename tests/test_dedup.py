@@ -64,7 +64,8 @@ def test_null_text_and_repeated_ids() -> None:
 
 def test_the_rank() -> None:
     """A licence before an address, the original before its print version, the tidy before the tracked."""
-    def row(url: str | None, license: str | None = None, row_id: str = "1") -> dict[str, str | None]: return {"id": row_id, "url": url, "license": license}
+    def row(url: str | None, license: str | None = None, row_id: str = "1") -> dict[str, str | None]:
+        return {"id": row_id, "url": url, "license": license}
     best_first = [row("http://x/a/b/c?q=1", "MIT"), row("http://x/a"), row("http://x/a", row_id="2"), row("http://x/aa"), row("http://x/a/b"),
                   row("http://x/a?ref=b"), row("http://x/print/a")]
     assert sorted(reversed(best_first), key=keep_rank) == best_first

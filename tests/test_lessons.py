@@ -109,7 +109,8 @@ def test_a_check_that_accepts_the_stub_is_found() -> None:
     """A verdict of ok for the stub, or of not ok for the solution, is a problem."""
     nb = nbformat.v4.new_notebook(cells=[
         nbformat.v4.new_code_cell("def f(x): ...", metadata={"tags": ["exercise"]}), nbformat.v4.new_code_cell("check_f(f)"),
-        nbformat.v4.new_markdown_cell("```python\n# solution\ndef f(x): return x\n```\n```python\n# falls short: a\nf = 1\n```\n```python\n# falls short: b\nf = 2\n```")])
+        nbformat.v4.new_markdown_cell("```python\n# solution\ndef f(x): return x\n```\n"
+                                      "```python\n# falls short: a\nf = 1\n```\n```python\n# falls short: b\nf = 2\n```")])
     todo = list(exercises(nb))
     assert len(todo[0].answers) == 3 and "check_f(f)" in trial_cell(0, todo[0])
     good = [["0", "def f(x): ...", "False"], ["0", "# solution", "True"], ["0", "# falls short: a", "False"], ["0", "# falls short: b", "False"]]

@@ -106,7 +106,8 @@ def test_the_api_says_what_is_wrong() -> None:
     """No key, a bad number, another way, another collection, a broken cursor."""
     quota = Quota(5)
     assert library_reply(Request("/api/symbols/pages"), quota).status == 401
-    for path, query, status in [("/api/symbols/pages", {"page": "x"}, 400), ("/api/symbols/cursor", {"cursor": "?"}, 400), ("/api/symbols/other", {}, 404), ("/api/nothing/pages", {}, 404)]:
+    for path, query, status in [("/api/symbols/pages", {"page": "x"}, 400), ("/api/symbols/cursor", {"cursor": "?"}, 400),
+                                ("/api/symbols/other", {}, 404), ("/api/nothing/pages", {}, 404)]:
         reply = library_reply(Request(path, query, KEY), quota)
         assert reply.status == status and json.loads(reply.body)["error"]
     assert decode_cursor(encode_cursor(42)) == 42 and decode_cursor("") == 0
@@ -138,20 +139,22 @@ def test_the_library_has_real_text_in_quantity() -> None:
 
 def test_only_public_documented_names_are_read() -> None:
     """Private names and names without a docstring are passed over; nothing is executed."""
-    source = 'raise SystemExit\ndef _p():\n  "x"\ndef q(): ...\nclass C:\n  "c"\n  def __init__(self, a=1, *, b=[1]): ...\n  async def m(self):\n    "m"\n  def _n(self):\n    "n"\n'
+    source = ('raise SystemExit\ndef _p():\n  "x"\ndef q(): ...\nclass C:\n  "c"\n  def __init__(self, a=1, *, b=[1]): ...\n'
+              '  async def m(self):\n    "m"\n  def _n(self):\n    "n"\n')
     assert [(s.name, s.kind, s.signature) for s in read_symbols(source, "x")] == [("x.C", "class", "(a=1, *, b=...)"), ("x.C.m", "method", "()")]
 
 
 def test_nothing_of_this_machine_is_served() -> None:
     """A secret planted in the environment and the home folder's path are in no page, no item and no header."""
-    code = f"""
+    code = """
 import json, os, sys
 from dsnotes.practice import *
 from dsnotes.practice import _symbol_items
-served = [module_html(m) for m in library_symbols()] + [json.dumps(_symbol_items(), ensure_ascii=False), json.dumps(package_items(), ensure_ascii=False)]
+served = [module_html(m) for m in library_symbols()]
+served += [json.dumps(_symbol_items(), ensure_ascii=False), json.dumps(package_items(), ensure_ascii=False)]
 quota = Quota(100)
 for path in ("/", "/robots.txt", "/sitemap.xml", "/docs/os.html", "/api/symbols/pages", "/api/packages/pages", "/nowhere"):
-    reply = library_reply(Request(path, {{"per_page": "500"}}, {{"authorization": f"Bearer {{API_KEY}}"}}), quota)
+    reply = library_reply(Request(path, {"per_page": "500"}, {"authorization": f"Bearer {API_KEY}"}), quota)
     served += [reply.body.decode(), json.dumps(dict(reply.headers))]
 text = "\\n".join(served)
 print(len(text), [w for w in (os.environ["PLANTED"], os.environ["HOME"], os.getcwd(), sys.prefix) if w in text])
@@ -183,7 +186,8 @@ def test_over_a_real_connection(tmp_path: Path) -> None:
 def test_every_fault_over_a_real_connection() -> None:
     """Each kind spoils what it says it spoils."""
     with PracticeSite() as site:
-        def spoiled(kind: str, path: str = "/about", host: str = "handbook.test", value: object = None, retry_after: str | None = None) -> requests.Response:
+        def spoiled(kind: str, path: str = "/about", host: str = "handbook.test", value: object = None,
+                    retry_after: str | None = None) -> requests.Response:
             site.faults[:] = [Fault(kind, path=path.split("?")[0], host=host, value=value, retry_after=retry_after)]
             return get(site, f"http://{host}{path}", **({"Authorization": f"Bearer {API_KEY}"} if host == "library.test" else {}))
         later = spoiled("status", value=429, retry_after="0")

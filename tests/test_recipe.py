@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (("pace = 0.0", "paze = 0.0"), "unknown key 'paze'"), (('name = "small"', ""), "'name' is missing"), (("pace = 0.0", "pace = true"), "pace = True came, expected float"),
-    (("vocab_size = 1000", "vocab_size = 10.5"), "vocab_size = 10.5 came, expected int"), (('kind = "crawl"', 'kind = "scrape"'), "kind: 'scrape' came"),
+    (("pace = 0.0", "paze = 0.0"), "unknown key 'paze'"), (('name = "small"', ""), "'name' is missing"),
+    (("pace = 0.0", "pace = true"), "pace = True came, expected float"),
+    (("vocab_size = 1000", "vocab_size = 10.5"), "vocab_size = 10.5 came, expected int"),
+    (('kind = "crawl"', 'kind = "scrape"'), "kind: 'scrape' came"),
     (('kind = "crawl"', 'kind = "api"'), "fields must say which"), (("test_share = 0.4", "test_share = 1.0"), "test_share: 1.0 came"),
     (('url = "http://handbook.test/"', 'wurl = "x"'), "source 1: unknown key 'wurl'"), (("pace = 0.0", 'purpose = "fun"'), "purpose: 'fun' came"),
-    (("pace = 0.0", "strategy = 3"), "strategy = 3 came, expected str"), (("pace = 0.0", "pace = "), "not TOML"), (("pace = 0.0", 'strategy = "x"'), "strategy: 'x' came"),
+    (("pace = 0.0", "strategy = 3"), "strategy = 3 came, expected str"), (("pace = 0.0", "pace = "), "not TOML"),
+    (("pace = 0.0", 'strategy = "x"'), "strategy: 'x' came"),
 ])
 def test_recipes_are_read_strictly(change: tuple[str, str], message: str) -> None:
     """Unknown, missing and unfit keys are named."""
@@ -116,7 +120,8 @@ def test_every_qa_row_is_proven(demo: Path) -> None:
 def test_the_splits_share_no_page(demo: Path) -> None:
     """Neither within a dataset nor between the two."""
     documents = read_parquet(demo / "documents.parquet")
-    pages = {split: {source_page(url) for url in documents.filter(pc.equal(documents["split"], split))["url"].to_pylist()} for split in ("train", "test")}
+    pages = {split: {source_page(url) for url in documents.filter(pc.equal(documents["split"], split))["url"].to_pylist()}
+             for split in ("train", "test")}
     asked = {split: {source_page(url) for url in part["url"]} for split, part in datasets.load_from_disk(str(demo / "qa")).items()}
     assert not pages["train"] & pages["test"] and asked["train"] <= pages["train"] and asked["test"] <= pages["test"]
 
@@ -132,8 +137,10 @@ def test_the_site_was_treated_politely(demo: Path) -> None:
 def everything(folder: Path) -> dict[str, Any]:
     """All that a run wrote, without the times of fetching."""
     tables = {name: read_parquet(folder / name).drop_columns(["fetched_at"]) for name in ("documents.parquet", "dropped.parquet")}
-    parts = {f"{name}/{split}": part.with_format("arrow")[:] for name in ("causal", "qa") for split, part in datasets.load_from_disk(str(folder / name)).items()}
-    texts = {name: (folder / name).read_text() for name in ("README.md", "funnel.json", "recipe.json", "questions-reported.jsonl", "tokenizer/tokenizer.json")}
+    parts = {f"{name}/{split}": part.with_format("arrow")[:] for name in ("causal", "qa")
+             for split, part in datasets.load_from_disk(str(folder / name)).items()}
+    texts = {name: (folder / name).read_text()
+             for name in ("README.md", "funnel.json", "recipe.json", "questions-reported.jsonl", "tokenizer/tokenizer.json")}
     return {**tables, **parts, **texts}
 
 
@@ -153,7 +160,7 @@ def test_a_killed_run_goes_on(demo: Path, tmp_path: Path) -> None:
     visits = [json.loads(line) for line in (folder / ".work" / "site-log.jsonl").read_text().splitlines()]
     again = [key for key, times in Counter((v["host"], v["path"]) for v in visits).items() if times > 1]
     assert len(again) <= 3  # only the request in flight at each kill was never committed
-    killed = [(a["host"], a["path"]) for a, b in zip(visits, visits[1:], strict=False) if b["number"] == 1]
+    killed = [(a["host"], a["path"]) for a, b in pairwise(visits) if b["number"] == 1]
     assert sorted(again) == sorted(killed)
 
 
@@ -198,8 +205,10 @@ def test_every_way_of_paging_in_a_recipe(paging: str, tmp_path: Path) -> None:
     from dsnotes.fetch import Fetcher
     source = {"name": "api", "kind": "api", "fields": {"doc": "text", "name": "title"}, "key_env": "K", "language": "en", "max_pages": 2}
     with PracticeSite() as site, Fetcher("t/1 (+https://example.org/)", connect_to=site.hosts, pace=0) as fetcher:
-        tables = [collect_api(Source(url=f"http://library.test/api/symbols/{way}", paging=way, **source), fetcher, {"K": API_KEY}) for way in ("pages", paging)]  # type: ignore[arg-type]
-    assert tables[0]["title"].to_pylist() == tables[1]["title"].to_pylist() and tables[0].num_rows == 200 and set(tables[0]["language"].to_pylist()) == {"en"}
+        tables = [collect_api(Source(url=f"http://library.test/api/symbols/{way}", paging=way, **source),  # type: ignore[arg-type]
+                              fetcher, {"K": API_KEY}) for way in ("pages", paging)]
+    assert tables[0]["title"].to_pylist() == tables[1]["title"].to_pylist()
+    assert tables[0].num_rows == 200 and set(tables[0]["language"].to_pylist()) == {"en"}
 
 
 def test_a_site_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
@@ -216,7 +225,9 @@ def test_describe_says_what_is_wrong(tmp_path: Path, demo: Path) -> None:
     with pytest.raises(ValueError, match="expected a run"): describe(tmp_path)
     (tmp_path / "recipe.json").write_text("{}")
     with pytest.raises(ValueError, match="not finished"): describe(tmp_path)
-    assert "rows" in describe(demo / "dropped.parquet") and "question" in describe(demo / "questions-reported.jsonl", 1) or True
+    assert f"dropped.parquet: {read_parquet(demo / 'dropped.parquet').num_rows:,} rows\n" in describe(demo / "dropped.parquet")
+    reported = demo / "questions-reported.jsonl"  # empty where no question had to be left out
+    assert describe(reported, 1).startswith(f"{reported}: {reported.read_text().count(chr(10)):,} rows\n")
     shown = describe(demo)
     assert "One record's way" in shown and "PSF-2.0" in shown and "as it came" in shown and "library.test/api/symbols/pages" in shown
 
@@ -229,5 +240,6 @@ def test_recipe_values_are_checked_in_python_too() -> None:
 
 def test_running_from_another_place(demo: Path) -> None:
     """The demo's recipe and pages are found from anywhere."""
-    done = subprocess.run([sys.executable, "-m", "dsnotes", "look", demo / "qa", "--rows", "1"], cwd=os.sep, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "dsnotes", "look", demo / "qa", "--rows", "1"]
+    done = subprocess.run(command, cwd=os.sep, capture_output=True, text=True, check=True)
     assert "→" in done.stdout

@@ -33,7 +33,8 @@ def test_surrogates_are_replaced_and_counted(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [
-    ("\ud800", ("\ufffd", 1)), ("\udc00\ud800", ("\ufffd\ufffd", 2)), ("a\ud83d\ude00b", ("a😀b", 0)), ("\ufffd\ud800", ("\ufffd\ufffd", 1)), ("\ufeffx", ("\ufeffx", 0)), ("", ("", 0)),
+    ("\ud800", ("\ufffd", 1)), ("\udc00\ud800", ("\ufffd\ufffd", 2)), ("a\ud83d\ude00b", ("a😀b", 0)),
+    ("\ufffd\ud800", ("\ufffd\ufffd", 1)), ("\ufeffx", ("\ufeffx", 0)), ("", ("", 0)),
 ])
 def test_surrogates_by_hand(text: str, expected: tuple[str, int]) -> None:
     """Cases worked out by hand."""
@@ -68,7 +69,8 @@ def test_ids_do_not_change() -> None:
 
 
 @pytest.mark.parametrize(("row", "message"), [
-    (dict(source="s"), "row 1, column 'text': nothing came"), (dict(text="a"), "row 1, column 'source'"), (dict(text=3, source="s"), "row 1, column 'text': 3 came"),
+    (dict(source="s"), "row 1, column 'text': nothing came"), (dict(text="a"), "row 1, column 'source'"),
+    (dict(text=3, source="s"), "row 1, column 'text': 3 came"),
     (dict(text="a", source="s", nonsense=1), "row 1: unknown column 'nonsense'"),
 ])
 def test_a_bad_row_is_named(row: dict[str, object], message: str) -> None:
@@ -96,7 +98,8 @@ def test_empty_tables_are_tables() -> None:
 def test_problems_name_row_and_column() -> None:
     """Wrong types, nulls, ids that repeat and extra that is no object."""
     good = documents([dict(text="a", source="s"), dict(text="b", source="s")])
-    def changed(name: str, values: list[object], kind: pa.DataType) -> pa.Table: return good.set_column(good.column_names.index(name), name, pa.array(values, kind))
+    def changed(name: str, values: list[object], kind: pa.DataType) -> pa.Table:
+        return good.set_column(good.column_names.index(name), name, pa.array(values, kind))
     assert "column 'text' has type int64, expected string" in find_problems(changed("text", [1, 2], pa.int64()))[0]
     assert "row 1, column 'text': null" in find_problems(changed("text", ["a", None], pa.string()))[0]
     assert "row 1, column 'extra': '[1]' came" in find_problems(changed("extra", ["{}", "[1]"], pa.string()))[0]

@@ -108,8 +108,10 @@ def run(nb: NotebookNode, extra: list[str] | None = None) -> NotebookNode:
     nb = nbformat.from_dict(nb)
     for source in extra or []: nb.cells.append(nbformat.v4.new_code_cell(source))
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="true", PYDEVD_DISABLE_FILE_VALIDATION="1")
+    os.environ.pop("MPLBACKEND", None)  # the kernel's own draws into the notebook
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(nb, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False, resources={"metadata": {"path": folder}}).execute()
+        resources = {"metadata": {"path": folder}}
+        NotebookClient(nb, kernel_name="python3", timeout=CELL_SECONDS, record_timing=False, resources=resources).execute()
     for cell in nb.cells:
         if cell.cell_type == "code": cell.outputs, cell.execution_count = clean_outputs(cell.outputs), None
     return nb
