@@ -6,12 +6,13 @@
 __all__ = ['PLAIN', 'DEFAULT', 'CONDITIONED', 'Template', 'format_document', 'parse_document', 'find_control_strings',
            'format_documents']
 
-# %% ../nbs/30_format.ipynb #eee5a2af
+# %% ../nbs/30_format.ipynb #245bf5cd
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import permutations
 from string import Formatter
 from typing import Any
 
@@ -19,14 +20,15 @@ import pyarrow as pa
 
 from .records import row_stage
 
-# %% ../nbs/30_format.ipynb #d3c1013f
+# %% ../nbs/30_format.ipynb #de6da078
 @dataclass(frozen=True)
 class Template:
-    "Which header lines stand before a text, in which order. A line is literal text around one field: `Template(('Source: {source}', '# {title}'))`."
-    header: tuple[str, ...] = ()  # Format strings with one field each; `{extra.author}` reads from the JSON column `extra`
+    "The header lines before a text, in order, each with words around one field: `Template(('By {extra.author}',))`."
+    header: tuple[str, ...] = ()  # Format strings with one field; `{extra.author}` reads from the JSON column `extra`
 
     def __post_init__(self)->None:
-        if isinstance(self.header, str): raise ValueError(f"header: {self.header!r} came, expected a tuple of lines, such as ('# {{title}}',)")
+        if isinstance(self.header, str):
+            raise ValueError(f"header: {self.header!r} came, expected a tuple of lines, such as ('# {{title}}',)")
         for line in self.header: _split_line(line)
 
     @property
@@ -38,16 +40,17 @@ class Template:
     def reversible(self)->bool:
         "Whether a formatted text can be read back: each line begins with words of its own."
         prefixes = [_split_line(line)[0] for line in self.header]
-        return all(prefixes) and not any(a.startswith(b) for i, a in enumerate(prefixes) for j, b in enumerate(prefixes) if i != j)
+        return all(prefixes) and not any(a.startswith(b) for a, b in permutations(prefixes, 2))
 
-# %% ../nbs/30_format.ipynb #929d5a11
+# %% ../nbs/30_format.ipynb #8dab5323
 @cache
 def _split_line(line:str)->tuple[str, str, str]: # (what stands before the field, the field, what stands after it)
-    "A header line in its parts. Raises `ValueError` unless it is one line with exactly one named field that is not the text."
+    "A header line in its parts. Raises `ValueError` unless it is one line with one named field other than the text."
     try: parts = list(Formatter().parse(line))
     except ValueError as error: raise ValueError(f"header line {line!r}: {error}") from error
     fields = [name for _, name, _, _ in parts if name is not None]
-    if len(fields) != 1 or "\n" in line or not fields[0] or any(spec or conversion for _, _, spec, conversion in parts):
+    formatting = any(spec or conversion for _, _, spec, conversion in parts)
+    if len(fields) != 1 or not fields[0] or formatting or "\n" in line:
         raise ValueError(f"header line {line!r}: expected one line with one field, such as '# {{title}}'")
     if fields[0] == "text": raise ValueError(f"header line {line!r}: the text always comes last; name another field")
     place = next(i for i, part in enumerate(parts) if part[1] is not None)
@@ -58,11 +61,12 @@ PLAIN = Template()
 DEFAULT = Template(("# {title}",))
 CONDITIONED = Template(("Source: {source}", "License: {license}", "Language: {language}", "# {title}"))
 
-# %% ../nbs/30_format.ipynb #e5ed2938
+# %% ../nbs/30_format.ipynb #7ea7a50d
 def _value(row:Mapping[str, Any], field:str)->str:
     "A field on one line; empty when the record has no value there."
     name, _, key = field.partition(".")
-    if name not in row: raise ValueError(f"template field {field!r}: the record has no {name!r}; it has {', '.join(row)}")
+    if name not in row:
+        raise ValueError(f"template field {field!r}: the record has no {name!r}; it has {', '.join(row)}")
     value = row[name]
     if key and value is not None: value = _extra(value, field).get(key)
     return "" if value is None else " ".join(str(value).split())
@@ -71,30 +75,32 @@ def _extra(value:object, field:str)->Mapping[str, Any]:
     "The object in a JSON column, or the error that names the field."
     try: found = json.loads(value) if isinstance(value, str) else value
     except ValueError: found = None
-    if not isinstance(found, Mapping): raise ValueError(f"template field {field!r}: {str(value)[:40]!r} came, expected a JSON object")
+    if not isinstance(found, Mapping):
+        raise ValueError(f"template field {field!r}: {str(value)[:40]!r} came, expected a JSON object")
     return found
 
-# %% ../nbs/30_format.ipynb #2fa0a687
+# %% ../nbs/30_format.ipynb #12bb2a28
 def format_document(
-    row:Mapping[str, Any], # One record: `text` and every field that the template names; null where there is no value
+    row:Mapping[str, Any], # One record: `text` and each field that the template names; null where there is no value
     template:Template=DEFAULT, # Which header lines to write
 )->str: # The header lines that have a value, an empty line, the text
     "The text that will be tokenized. Raises `ValueError` for a field that the record does not have."
-    header = []
+    header, text = [], row.get("text")
     for line in template.header:
         before, field, after = _split_line(line)
         if value := _value(row, field): header.append(before + value + after)
-    if not isinstance(text := row.get("text"), str): raise ValueError(f"record {row.get('id')}: text: {text!r} came, expected a string")
+    if not isinstance(text, str): raise ValueError(f"record {row.get('id')}: text: {text!r} came, expected a string")
     if not header: return "\n" + text if _seems_headed(text, template) else text
     repeated, start = header[-1] + "\n\n", 0
     while text.startswith(repeated, start): start += len(repeated)
     return "\n".join(header) + "\n\n" + text[start:]
 
+# %% ../nbs/30_format.ipynb #396a2e64
 def _seems_headed(text:str, template:Template)->bool:
     "Whether a text without a header would be read back as if it had one."
-    return bool(template.header) and template.reversible and (text.startswith("\n") or bool(_read_header(text, template)))
+    if not (template.header and template.reversible): return False
+    return text.startswith("\n") or bool(_read_header(text, template))
 
-# %% ../nbs/30_format.ipynb #a49cbeed
 def _read_header(formatted:str, template:Template)->dict[str, str]:
     "The header's values, or nothing when the text does not begin with a header of this template."
     head, end, _ = formatted.partition("\n\n")
@@ -108,38 +114,43 @@ def _read_header(formatted:str, template:Template)->dict[str, str]:
         else: return {}
     return values
 
-# %% ../nbs/30_format.ipynb #25303a86
+# %% ../nbs/30_format.ipynb #d73a5cdc
 def parse_document(
     formatted:str, # A text as `format_document` writes it
     template:Template=DEFAULT, # The template it was written with
 )->dict[str, str]: # The header's fields that had a value, and `text`
     "The record in a formatted text. Raises `ValueError` for a template whose header lines cannot be told apart."
-    if not template.reversible: raise ValueError(f"{template}: each header line must begin with words of its own, such as 'Source: {{source}}'")
+    if not template.reversible:
+        expected = "each header line must begin with words of its own, such as 'Source: {source}'"
+        raise ValueError(f"{template}: {expected}")
     if template.header and formatted.startswith("\n"): return {"text": formatted[1:]}
     values = _read_header(formatted, template)
     return {**values, "text": formatted.partition("\n\n")[2] if values else formatted}
 
-# %% ../nbs/30_format.ipynb #11f7e41d
+# %% ../nbs/30_format.ipynb #f61085d6
 def find_control_strings(
     text:str, # Any text
     tokens:Iterable[str], # The control tokens of a tokenizer, as they are spelt
 )->list[tuple[int, str]]: # (position in characters, token), from left to right
     "Where a text spells control tokens, the longest one where several begin. The text is not changed."
-    found = sorted({token for token in tokens if token}, key=lambda token: (-len(token), token))
-    return [(match.start(), match[0]) for match in re.finditer("|".join(map(re.escape, found)), text)] if found else []
+    longest_first = sorted({token for token in tokens if token}, key=lambda token: (-len(token), token))
+    if not longest_first: return []
+    pattern = "|".join(map(re.escape, longest_first))
+    return [(match.start(), match[0]) for match in re.finditer(pattern, text)]
 
-# %% ../nbs/30_format.ipynb #38d484f7
+# %% ../nbs/30_format.ipynb #1650634e
 @row_stage
 def format_documents(
     table:pa.Table, # A table of documents
     template:Template=DEFAULT, # Which header lines to write
 )->pa.Table: # The same rows, with `formatted`, a string; null where the text is null
     "Adds the text that will be tokenized. Raises `ValueError` for a field that is no column."
-    for field in ("text", *template.fields):
-        if field.partition(".")[0] not in table.column_names:
-            raise ValueError(f"template field {field!r}: the table has no such column; it has {', '.join(table.column_names)}")
-    names = list(dict.fromkeys(["text", *(field.partition(".")[0] for field in template.fields)]))
-    rows = table.select(names).to_pylist()
-    formatted = pa.array([None if row["text"] is None else format_document(row, template) for row in rows], pa.string())
+    columns = {field: field.partition(".")[0] for field in ("text", *template.fields)}
+    for field, name in columns.items():
+        if name not in table.column_names:
+            known = ", ".join(table.column_names)
+            raise ValueError(f"template field {field!r}: the table has no such column; it has {known}")
+    rows = table.select(list(dict.fromkeys(columns.values()))).to_pylist()
+    formatted = [None if row["text"] is None else format_document(row, template) for row in rows]
     if "formatted" in table.column_names: table = table.drop_columns(["formatted"])
-    return table.append_column("formatted", formatted)
+    return table.append_column("formatted", pa.array(formatted, pa.string()))

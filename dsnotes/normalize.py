@@ -19,29 +19,25 @@ from ftfy import fix_encoding
 
 from .records import row_stage
 
-# %% ../nbs/20_normalize.ipynb #68feb97a
-_SUSPECT = re.compile("[\x80-\x9f]|[ÂÃŒœ]|[\xa0-\u25ff\uf8ff\ufb01\ufb02\ufffd]{2}")  # wider than ftfy.badness.BADNESS_RE
+# %% ../nbs/20_normalize.ipynb #bcf7e4cf
+# finds every text in which ftfy.badness.BADNESS_RE finds something, and some more
+_SUSPECT = re.compile("[\x80-\x9f]|[ÂÃŒœ]|[\xa0-\u25ff\uf8ff\ufb01\ufb02\ufffd]{2}")
 
 def repair_mojibake(
     text:str, # Any text
 )->str: # The same text, or the one that was meant
-    "Text whose bytes were read with the wrong encoding, read again with the right one: exactly `ftfy.fix_encoding`, behind a cheap gate."
+    "Mojibake read again with the right encoding: exactly what `ftfy.fix_encoding` gives, behind a cheap gate."
     return fix_encoding(text) if _SUSPECT.search(text) else text
 
-# %% ../nbs/20_normalize.ipynb #621fda24
+# %% ../nbs/20_normalize.ipynb #4073936f
 def compose_characters(
     text:str, # Any text
 )->str: # The same text, each letter with its accents in its shortest spelling
-    "Normalization Form C (UAX #15): canonically equivalent texts become equal. Never NFKC, which changes meaning (½, ², ﬁ)."
+    "Normalization Form C (UAX #15): canonically equivalent texts become equal. NFKC would change meaning (½, ²)."
     return unicodedata.normalize("NFC", text)
 
-# %% ../nbs/20_normalize.ipynb #c095defa
+# %% ../nbs/20_normalize.ipynb #bca53c30
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_JOINING = "[^\x00-\u058f\u1e00-\u206f]"  # beyond Latin, Greek, Cyrillic, Armenian and general punctuation
-_INVISIBLE = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # terminal colours and the like (ECMA-48, 5.4)
-    "|[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u2060\u206a-\u206f\ufeff\ufff9-\ufffc]"  # controls, soft hyphen, word joiner, byte order mark, …
-    f"|(?<!{_JOINING})[\u200b-\u200d]+(?!{_JOINING})")  # zero-width space and joiners, where no script needs them
 
 def unify_line_ends(
     text:str, # Any text
@@ -49,19 +45,27 @@ def unify_line_ends(
     "Every newline function of the Unicode Standard, section 5.8, becomes a line feed."
     return _LINE_END.sub("\n", text)
 
+# %% ../nbs/20_normalize.ipynb #b52c543d
+_JOINING = "[^\x00-\u058f\u1e00-\u206f]"  # beyond Latin, Greek, Cyrillic, Armenian and general punctuation
+_INVISIBLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # terminal colours and the like (ECMA-48, 5.4)
+    "|[\x00-\x08\x0e-\x1f\x7f-\x9f"  # controls
+    "\u00ad\u2060\u206a-\u206f\ufeff\ufff9-\ufffc]"  # soft hyphen, word joiner, byte order mark, …
+    f"|(?<!{_JOINING})[\u200b-\u200d]+(?!{_JOINING})")  # zero-width space and joiners, where no script needs them
+
 def remove_invisible(
     text:str, # Any text
 )->str: # The same text without characters that have neither ink nor meaning
-    "Controls, byte order marks and soft hyphens go; joiners stay wherever a neighbour is an emoji or of a script that uses them (UTS #51, UAX #31)."
+    "Controls, byte order marks, soft hyphens go; joiners stay by emoji (UTS #51), scripts that use them (UAX #31)."
     return _INVISIBLE.sub("", text)
 
-# %% ../nbs/20_normalize.ipynb #df7fcabc
+# %% ../nbs/20_normalize.ipynb #2be3fe3e
 _FENCE = re.compile(r"[\s\d.)>*+-]*(`{3,}(?=[^`]*$)|~{3,})")  # also in a quotation or a list
 
 def tidy_whitespace(
     text:str, # Text with line feeds as line ends
 )->str: # The same lines, indented as they were
-    "No spaces at line ends, two blank lines in a row at most, none at the edges; nothing changes inside code fences (CommonMark 0.31, section 4.5)."
+    "No spaces at line ends, two blank lines in a row at most, none at the edges; code fences (CommonMark, 4.5) stay."
     lines:list[str] = []
     fence, blanks = "", 0
     for line in text.split("\n"):
@@ -93,18 +97,21 @@ def normalize_text(
         for step in STEPS.values(): text = step(text)
     return text
 
-# %% ../nbs/20_normalize.ipynb #b1bf324c
+# %% ../nbs/20_normalize.ipynb #883248f8
 _MARKS = {"\n": "↵", "\r": "⟨CR⟩", "\t": "⇥"}
 
 def _visible(text:str, changed:bool)->str:
     "Text in which nothing is invisible; accents and spaces are spelt out only where something changed."
     hidden = ("Cc", "Cf", "Zl", "Zp", "Zs", "Mn") if changed else ("Cc", "Cf", "Zl", "Zp")
     signs = {**_MARKS, " ": "·"} if changed else {**_MARKS, "\u200c": "\u200c", "\u200d": "\u200d"}
-    return "".join(signs.get(c) or (f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in hidden else c) for c in text)
+    def shown(c:str)->str: return f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in hidden else c
+    return "".join(signs.get(c) or shown(c) for c in text)
 
+# %% ../nbs/20_normalize.ipynb #6d28625f
 def _compare(before:str, after:str)->list[tuple[str, str]]: # [("same" | "removed" | "added", piece)]
     "The pieces of two texts in reading order: by lines, and inside changed lines by characters."
-    return [piece for old, new in _line_pairs(before.splitlines(True), after.splitlines(True)) for piece in _pieces(old, new)]
+    pairs = _line_pairs(before.splitlines(True), after.splitlines(True))
+    return [piece for old, new in pairs for piece in _pieces(old, new)]
 
 def _line_pairs(old:list[str], new:list[str])->list[tuple[str, str]]:
     "What became of what: lines one by one where their number is the same, else the whole stretch."
@@ -114,8 +121,8 @@ def _line_pairs(old:list[str], new:list[str])->list[tuple[str, str]]:
         else: pairs.append(("".join(old[a:b]), "".join(new[c:d])))
     return pairs
 
-# %% ../nbs/20_normalize.ipynb #3e02e27f
-_SLOW = 1_000_000  # comparing costs up to length × length; beyond this a stretch is shown whole
+# %% ../nbs/20_normalize.ipynb #c2ee928f
+_SLOW = 1_000_000  # characters before × after; a stretch beyond this is shown whole
 
 def _pieces(old:str, new:str)->list[tuple[str, str]]:
     "One stretch of text before and after, as pieces."
@@ -128,11 +135,11 @@ def _pieces(old:str, new:str)->list[tuple[str, str]]:
         if d > c: pieces.append(("added", new[c:d]))
     return pieces
 
+# %% ../nbs/20_normalize.ipynb #843f9119
 def _shorten(text:str, room:int)->str:
     "The two ends of a long piece: what stands next to a change."
     return text if len(text) <= 2 * room else text[:room] + " … " + text[-room:]
 
-# %% ../nbs/20_normalize.ipynb #fc106a0f
 @dataclass(frozen=True)
 class Fix:
     "What one step did to one text."
@@ -141,14 +148,15 @@ class Fix:
     after: str   # The text it gave
 
     def pieces(self, room:int=24)->list[tuple[str, str]]: # [("same" | "removed" | "added", visible text)]
-        "The change in reading order, nothing invisible, unchanged stretches cut to `room` characters beside a change."
+        "The change in reading order, nothing invisible; of what is the same, `room` characters beside a change."
         merged: list[list[str]] = []
         for kind, text in _compare(self.before, self.after):
             if merged and merged[-1][0] == kind: merged[-1][1] += text
             else: merged.append([kind, text])
-        return [(kind, _visible(_shorten(text, room) if kind == "same" else text, kind != "same")) for kind, text in merged]
+        return [(kind, _visible(_shorten(text, room) if kind == "same" else text, changed=kind != "same"))
+                for kind, text in merged]
 
-# %% ../nbs/20_normalize.ipynb #37136b4e
+# %% ../nbs/20_normalize.ipynb #5500d2f3
 _STYLES = {"same": "{}", "removed": "<del style='background:#ffd8d3'>{}</del>",
            "added": "<ins style='background:#cdf2d6;text-decoration:none'>{}</ins>"}
 _SIGNS = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
@@ -160,11 +168,16 @@ class Fixes:
     fixes: tuple[Fix, ...]  # What each step changed, in order; empty when the text was normal
 
     def __repr__(self)->str:
-        return "\n".join(f"{fix.step}: " + "".join(_SIGNS[k].format(t) for k, t in fix.pieces()) for fix in self.fixes) or "nothing to fix"
+        def line(fix:Fix)->str:
+            return f"{fix.step}: " + "".join(_SIGNS[kind].format(text) for kind, text in fix.pieces())
+        return "\n".join(map(line, self.fixes)) or "nothing to fix"
 
     def _repr_html_(self)->str:
-        rows = "".join(f"<tr><th style='text-align:left;vertical-align:top'>{fix.step}</th><td style='text-align:left'>"
-            + "".join(_STYLES[k].format(html.escape(t)) for k, t in fix.pieces()) + "</td></tr>" for fix in self.fixes)
+        def row(fix:Fix)->str:
+            diff = "".join(_STYLES[kind].format(html.escape(text)) for kind, text in fix.pieces())
+            left = "style='text-align:left;vertical-align:top'"
+            return f"<tr><th {left}>{fix.step}</th><td {left}>{diff}</td></tr>"
+        rows = "".join(map(row, self.fixes))
         return f"<table><tbody>{rows}</tbody></table>" if rows else "<p>nothing to fix</p>"
 
 # %% ../nbs/20_normalize.ipynb #2c95f40f
@@ -181,10 +194,11 @@ def explain_fixes(
             text = fixed
     return Fixes(text, tuple(fixes))
 
-# %% ../nbs/20_normalize.ipynb #5e5e0b0c
+# %% ../nbs/20_normalize.ipynb #075e18b2
 def _column(table:pa.Table, column:str)->list[str|None]:
     "A text column as Python strings, or the error that says which columns there are."
-    if column not in table.column_names: raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}")
+    if column not in table.column_names:
+        raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}")
     return table[column].to_pylist()
 
 @row_stage
@@ -197,10 +211,13 @@ def normalize(
     field = table.schema.field(column)
     return table.set_column(table.column_names.index(column), field, pa.array(texts, field.type))
 
+# %% ../nbs/20_normalize.ipynb #02d989a6
 def count_fixes(
     table:pa.Table, # A table of documents
     column:str="text", # Which column to look at
 )->pa.Table: # (n_steps, 2): `step`, in order, and `rows`, how many texts it changes
     "How many texts each step of `normalize` would touch. Raises `ValueError` when the column is missing."
-    touched = [{fix.step for fix in explain_fixes(text).fixes} for text in _column(table, column) if text is not None]
-    return pa.table({"step": pa.array(list(STEPS), pa.string()), "rows": pa.array([sum(s in t for t in touched) for s in STEPS], pa.int64())})
+    rows = dict.fromkeys(STEPS, 0)
+    for text in _column(table, column):
+        for step in {fix.step for fix in explain_fixes(text or "").fixes}: rows[step] += 1
+    return pa.table({"step": pa.array(list(rows), pa.string()), "rows": pa.array(list(rows.values()), pa.int64())})

@@ -51,13 +51,14 @@ def _best_fit(
             _return_bins(groups, rooms, room, first + used, bins - used)
     return moves
 
-# %% ../nbs/32_pack.ipynb #dccf0b91
+# %% ../nbs/32_pack.ipynb #8303211e
 def _return_bins(groups:dict[int, list[tuple[int, int]]], rooms:list[int], room:int, first:int, bins:int)->None:
     "Puts a range of bins back among those with this room; full bins and empty ranges go nowhere."
     if not room or not bins: return
     if room not in groups: insort(rooms, room)
     groups.setdefault(room, []).append((first, bins))
 
+# %% ../nbs/32_pack.ipynb #402c7f20
 def _best_fit_pieces(
     ends:npt.NDArray[np.int64], # (n_documents,) where each document ends in the row of all tokens
     block_size:int, # Tokens a block
@@ -74,13 +75,13 @@ def _best_fit_pieces(
         [np.repeat(np.arange(first, first + bins), each) for first, bins, each in moves] or [blocks])
     return starts, blocks
 
-# %% ../nbs/32_pack.ipynb #13712bec
+# %% ../nbs/32_pack.ipynb #f8a9751e
 PIECES = {"concat": _concat_pieces, "bfd_split": _best_fit_pieces}  # strategy -> where pieces start, and their blocks
 
 def pack(
     input_ids:pa.ListArray|pa.ChunkedArray, # (n_documents,) lists of token ids
     block_size:int, # Tokens a block, at most
-    strategy:str="bfd_split", # "bfd_split": cuts only what is longer than a block; "concat": one long row, cut with a ruler
+    strategy:str="bfd_split", # "bfd_split": cuts only what is longer than a block; "concat": cuts one long row
 )->pa.Table: # One row a block: input_ids, position_ids, seq_lengths, document_index, document_offset (lists)
     "Blocks that hold every token once, in order inside each document (Ding et al. 2024). Raises `ValueError`."
     if block_size < 1: raise ValueError(f"block_size: {block_size} came, expected at least 1 token")
@@ -94,24 +95,28 @@ def pack(
     bounds = pa.array(np.append(starts, len(values)), pa.int32())
     tokens = pa.ListArray.from_arrays(bounds, values).take(pa.array(order)).values
     pieces = np.diff(np.append(starts, len(values)))[order]
-    return _block_table(tokens, pieces, np.bincount(blocks)[np.argsort(first)], documents[order], (starts - begins)[order])
+    per_block = np.bincount(blocks)[np.argsort(first)]
+    return _block_table(tokens, pieces, per_block, documents[order], (starts - begins)[order])
 
-# %% ../nbs/32_pack.ipynb #71cea473
+# %% ../nbs/32_pack.ipynb #ebe7c076
 def _flat(input_ids:pa.ListArray|pa.ChunkedArray)->tuple[pa.Array, npt.NDArray[np.int64]]:
     "All tokens in one row, and where each document ends in it; or the `ValueError` that says why not."
     kind: Any = getattr(input_ids, "type", pa.null())
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_integer(kind.value_type):
         came = type(input_ids).__name__ if kind == pa.null() else kind
         raise ValueError(f"input_ids: {came} came, expected an Arrow array of lists of token ids, list<int32>")
-    if input_ids.null_count: raise ValueError(f"input_ids, row {pc.index(pc.is_null(input_ids), True)}: null came, expected a list of token ids")
+    if input_ids.null_count:
+        row = pc.index(pc.is_null(input_ids), True)
+        raise ValueError(f"input_ids, row {row}: null came, expected a list of token ids")
     ends = np.cumsum(pc.list_value_length(input_ids).to_numpy().astype(np.int64))
-    if len(ends) and ends[-1] >= 2**31: raise ValueError(f"input_ids: {ends[-1]:,} tokens came, expected fewer than 2³¹ at a time; pack in parts")
+    if len(ends) and ends[-1] >= 2**31:  # offsets of an Arrow list are 32 bits
+        raise ValueError(f"input_ids: {ends[-1]:,} tokens came, expected fewer than 2³¹ at a time; pack in parts")
     values = pc.list_flatten(input_ids)
     if isinstance(values, pa.ChunkedArray): values = values.combine_chunks()
     if values.null_count: raise ValueError("input_ids: null came inside a list, expected token ids")
     return values.cast(pa.int32()), ends
 
-# %% ../nbs/32_pack.ipynb #d5766832
+# %% ../nbs/32_pack.ipynb #f5502c7e
 def _block_table(
     tokens:pa.Array, # All tokens, in the order of the blocks
     pieces:npt.NDArray[np.int64], # Length of each piece, in the same order
@@ -126,26 +131,31 @@ def _block_table(
     by_token = np.concatenate([[0], ends])[by_piece]
     def lists(values:npt.ArrayLike, bounds:npt.NDArray[np.int64], kind:pa.DataType)->pa.ListArray:
         return pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(values, kind))
-    return pa.table({"input_ids": lists(tokens, by_token, pa.int32()), "position_ids": lists(positions, by_token, pa.int32()),
-                     "seq_lengths": lists(pieces, by_piece, pa.int32()), "document_index": lists(documents, by_piece, pa.int64()),
-                     "document_offset": lists(offsets, by_piece, pa.int64())})
+    return pa.table({
+        "input_ids": lists(tokens, by_token, pa.int32()), "position_ids": lists(positions, by_token, pa.int32()),
+        "seq_lengths": lists(pieces, by_piece, pa.int32()),
+        "document_index": lists(documents, by_piece, pa.int64()),
+        "document_offset": lists(offsets, by_piece, pa.int64())})
 
-# %% ../nbs/32_pack.ipynb #e49bb764
+# %% ../nbs/32_pack.ipynb #33284b97
 def unpack(
     blocks:pa.Table, # Blocks made by `pack`, in any order
     n_documents:int|None=None, # How many documents there were; by default up to the last one that has a token
 )->pa.ListArray: # (n_documents,) list<int32>, the documents as they were
-    "The documents that were packed, each token in its place. Raises `ValueError` where pieces leave a gap or overlap."
+    "The documents that were packed, each token in its place. Raises `ValueError` where pieces leave gaps or overlap."
     values, _ = _flat(blocks["input_ids"])
-    pieces, documents, offsets = (_flat_column(blocks, name) for name in ("seq_lengths", "document_index", "document_offset"))
-    if pieces.sum() != len(values): raise ValueError(f"seq_lengths: they sum to {pieces.sum()} tokens, expected the {len(values)} in input_ids")
+    names = ("seq_lengths", "document_index", "document_offset")
+    pieces, documents, offsets = (_flat_column(blocks, name) for name in names)
+    if pieces.sum() != len(values):
+        raise ValueError(f"seq_lengths: they sum to {pieces.sum()} tokens, expected the {len(values)} in input_ids")
     order = np.lexsort((offsets, documents))
     lengths, documents, offsets = pieces[order], documents[order], offsets[order]
     known = int(documents[-1]) + 1 if len(documents) else 0
     totals = np.bincount(documents, lengths, minlength=n_documents or known).astype(np.int64)
     expected = np.cumsum(lengths) - lengths - (np.cumsum(totals) - totals)[documents]
     if (wrong := np.flatnonzero(expected != offsets)).size:
-        raise ValueError(f"document {documents[wrong[0]]}: a piece starts at token {offsets[wrong[0]]}, expected {expected[wrong[0]]}")
+        n = wrong[0]
+        raise ValueError(f"document {documents[n]}: a piece starts at token {offsets[n]}, expected {expected[n]}")
     bounds = pa.array(np.concatenate([[0], np.cumsum(pieces)]), pa.int32())
     tokens = pa.ListArray.from_arrays(bounds, values).take(pa.array(order)).values
     return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(totals)]), pa.int32()), tokens)

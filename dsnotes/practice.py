@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['HANDBOOK', 'LIBRARY', 'FOLDER', 'CREATIVE_COMMONS', 'LICENSE_URLS', 'RESERVED', 'JSON_LD', 'LICENSE_MARKS', 'POST',
            'SECTIONS', 'ROBOTS', 'XML', 'ENTRY', 'MONTHS', 'SITEMAPS', 'FUNCTION', 'SYMBOL', 'API_KEY', 'Items',
-           'PAGING', 'COLLECTIONS', 'FAULTS', 'BROWSER_NAMES', 'HandbookPage', 'read_page', 'handbook_pages',
-           'fragment_markdown', 'license_mark', 'faq_html', 'thread_html', 'template', 'garble', 'page_body',
-           'page_html', 'handbook_truth', 'handbook_documents', 'Request', 'Reply', 'text_reply', 'page_reply',
-           'unless_changed', 'listing_html', 'section_html', 'search_html', 'sitemap_xml', 'feed_xml', 'calendar_html',
-           'handbook_reply', 'not_found', 'Symbol', 'describe_arguments', 'read_symbols', 'read_compiled_symbols',
-           'library_symbols', 'symbol_item', 'paragraphs_html', 'module_html', 'package_items', 'json_reply',
-           'encode_cursor', 'decode_cursor', 'api_reply', 'next_link', 'Quota', 'library_reply', 'Fault', 'gzip_zeros',
-           'Visit', 'site_hosts', 'PracticeSite']
+           'PAGING', 'LIBRARY_ROBOTS', 'COLLECTIONS', 'FAULTS', 'BROWSER_NAMES', 'HandbookPage', 'read_page',
+           'handbook_pages', 'fragment_markdown', 'license_mark', 'faq_html', 'thread_html', 'template', 'garble',
+           'page_body', 'page_html', 'handbook_truth', 'handbook_documents', 'Request', 'Reply', 'text_reply',
+           'page_reply', 'unless_changed', 'listing_html', 'section_html', 'search_html', 'sitemap_xml', 'feed_xml',
+           'calendar_html', 'handbook_reply', 'not_found', 'Symbol', 'describe_arguments', 'hide_receiver',
+           'read_symbols', 'read_compiled_symbols', 'library_symbols', 'symbol_item', 'paragraphs_html', 'module_html',
+           'package_items', 'json_reply', 'encode_cursor', 'decode_cursor', 'api_reply', 'next_link', 'Quota',
+           'library_reply', 'Fault', 'gzip_zeros', 'Visit', 'site_hosts', 'PracticeSite']
 
-# %% ../nbs/03_practice.ipynb #80338b1a
+# %% ../nbs/03_practice.ipynb #404a82df
 import ast
 import base64
 import fnmatch
@@ -22,6 +22,7 @@ import gzip
 import hashlib
 import html
 import json
+import re
 import sys
 import threading
 import time
@@ -136,7 +137,7 @@ def _markdown_rows(table:etree._Element)->Iterator[str]:
         yield "| " + " | ".join(cells) + " |"
         if number == 0: yield "|" + " --- |" * len(cells)
 
-# %% ../nbs/03_practice.ipynb #3d6b1a13
+# %% ../nbs/03_practice.ipynb #29c33a42
 CREATIVE_COMMONS = "https://creativecommons.org"
 LICENSE_URLS = {
     "CC-BY-4.0": f"{CREATIVE_COMMONS}/licenses/by/4.0/",
@@ -146,7 +147,8 @@ LICENSE_URLS = {
     "CC0-1.0": f"{CREATIVE_COMMONS}/publicdomain/zero/1.0/",
 }
 RESERVED = "<p>© Millbrook Bicycle Workshop. All rights reserved.</p>"
-JSON_LD = '<script type="application/ld+json">{"@context": "https://schema.org", "@type": "Article", "license": "$url"}</script>'
+JSON_LD = ('<script type="application/ld+json">'
+           '{"@context": "https://schema.org", "@type": "Article", "license": "$url"}</script>')
 LICENSE_MARKS = {  # mark -> (where it stands, how it looks)
     "none": ("foot", ""),
     "copyright": ("foot", RESERVED),
@@ -161,36 +163,41 @@ LICENSE_MARKS = {  # mark -> (where it stands, how it looks)
     "json-ld": ("head", JSON_LD),
 }
 
-# %% ../nbs/03_practice.ipynb #c31016d9
+# %% ../nbs/03_practice.ipynb #037e40d0
 def license_mark(
     license_id:str, # SPDX identifier, or ""
     mark:str, # How the page declares it: a key of LICENSE_MARKS
 )->dict[str, str]: # HTML for the "head", the end of the "content", and the "foot"
     "A licence declared in one of the ways that real sites use. Raises `KeyError` for a way that is not known."
     place, shape = LICENSE_MARKS[mark]
-    name = license_id.replace("CC-BY-", "CC BY-").replace("-4.0", " 4.0").replace("BY 4", "BY 4").replace("0-1", "0 1")
+    family, _, version = license_id.rpartition("-")
+    name = f"{family.replace('-', ' ', 1)} {version}".strip()  # "CC-BY-SA-4.0" is shown as "CC BY-SA 4.0"
     shown = Template(shape).safe_substitute(url=LICENSE_URLS.get(license_id, ""), name=name)
     return {"head": "", "content": "", "foot": ""} | {place: shown}
 
-# %% ../nbs/03_practice.ipynb #c81c3c62
+# %% ../nbs/03_practice.ipynb #205703b0
 def faq_html(
     body:str, # Sections of class "qa" with h3 and p, perhaps after an introduction
     markup:str, # "json-ld", "dl" or "details"
 )->str: # The same questions and answers in that markup
     "Questions and answers as three kinds of site would write them. Raises `ValueError` for another markup."
     root = etree.fromstring(f"<div>{body}</div>")
-    intro = "".join(etree.tostring(node, encoding="unicode", with_tail=False) for node in root if node.tag != "section")
+    others = (node for node in root if node.tag != "section")
+    intro = "".join(etree.tostring(node, encoding="unicode", with_tail=False) for node in others)
     pairs = [(_line(section.find("h3")), section.find("p")) for section in root.iterfind("section")]
+    shown = [(escape(question), _inner_html(answer)) for question, answer in pairs]
     if markup == "json-ld": return body + _faq_json_ld(pairs)
     if markup == "dl":
-        return f"{intro}<dl>" + "\n".join(f"<dt>{escape(q)}</dt>\n<dd>{_inner_html(a)}</dd>" for q, a in pairs) + "</dl>"
+        return f"{intro}<dl>" + "\n".join(f"<dt>{q}</dt>\n<dd>{a}</dd>" for q, a in shown) + "</dl>"
     if markup == "details":
-        return intro + "\n".join(f"<details><summary>{escape(q)}</summary><p>{_inner_html(a)}</p></details>" for q, a in pairs)
+        return intro + "\n".join(f"<details><summary>{q}</summary><p>{a}</p></details>" for q, a in shown)
     raise ValueError(f"markup: {markup!r} came, expected json-ld, dl or details")
 
+# %% ../nbs/03_practice.ipynb #8dfff5ff
 def _faq_json_ld(pairs:list[tuple[str, etree._Element]])->str:
     "The questions as schema.org data; `</` is escaped, or an answer could end the script."
-    questions = [{"@type": "Question", "name": q, "acceptedAnswer": {"@type": "Answer", "text": _line(a)}} for q, a in pairs]
+    questions = [{"@type": "Question", "name": question, "acceptedAnswer": {"@type": "Answer", "text": _line(answer)}}
+                 for question, answer in pairs]
     data = {"@context": "https://schema.org", "@type": "FAQPage", "mainEntity": questions}
     safe = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
     return f'\n<script type="application/ld+json">{safe}</script>'
@@ -198,10 +205,11 @@ def _faq_json_ld(pairs:list[tuple[str, etree._Element]])->str:
 def _inner_html(node:etree._Element)->str:
     return escape(node.text or "") + "".join(etree.tostring(child, encoding="unicode") for child in node)
 
-# %% ../nbs/03_practice.ipynb #4ef2da7e
-POST = Template("""<article class="post $role" id="post-$number">
-<header><span class="author">$author</span> · <time datetime="$day">$day</time> · <a href="#post-$number">#$number</a>$badge</header>
-<div class="post-body">$inner</div><footer><button>Reply</button> <button>Report</button></footer></article>""")
+# %% ../nbs/03_practice.ipynb #711aee12
+POST = Template(
+    '<article class="post $role" id="post-$number">\n<header><span class="author">$author</span> · '
+    '<time datetime="$day">$day</time> · <a href="#post-$number">#$number</a>$badge</header>\n'
+    '<div class="post-body">$inner</div><footer><button>Reply</button> <button>Report</button></footer></article>')
 
 def thread_html(
     body:str, # Articles of class "post" with data-author, data-date and perhaps data-accepted
@@ -216,8 +224,10 @@ def thread_html(
             badge=' <span class="badge">✓ Accepted answer</span>' if accepted else ""))
     return "\n".join(posts)
 
-# %% ../nbs/03_practice.ipynb #1d933f03
-SECTIONS = {"/guides/": "Guides", "/parts/": "Parts", "/faq/": "Questions", "/bulletins/": "Bulletins", "/forum/": "Forum"}
+# %% ../nbs/03_practice.ipynb #542d7216
+SECTIONS = {
+    "/guides/": "Guides", "/parts/": "Parts", "/faq/": "Questions", "/bulletins/": "Bulletins", "/forum/": "Forum",
+}
 
 @cache
 def template(
@@ -229,11 +239,11 @@ def template(
 def garble(
     text:str, # Correct text
 )->str: # Mojibake
-    "UTF-8 bytes read as windows-1252 (WHATWG Encoding Standard: the five bytes it leaves undefined become C1 controls)."
+    "UTF-8 bytes read as windows-1252, whose five undefined bytes become C1 controls (WHATWG Encoding Standard)."
     undefined = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
     return "".join(chr(b) if b in undefined else bytes([b]).decode("cp1252") for b in text.encode())
 
-# %% ../nbs/03_practice.ipynb #7f526b29
+# %% ../nbs/03_practice.ipynb #69afdb58
 def page_body(
     page:HandbookPage, # A page
 )->str: # Its content as the site would mark it up, garbled where it was planted so
@@ -243,6 +253,7 @@ def page_body(
     if page.kind == "faq": body = faq_html(body, page.faq_markup)
     return garble(body) if page.mojibake else body
 
+# %% ../nbs/03_practice.ipynb #3f756c4b
 @cache
 def page_html(
     path:str, # A page's path
@@ -254,11 +265,13 @@ def page_html(
     links = [f'<li><a href="{p.path}?ref=sidebar&amp;sid={session}">{html.escape(p.title)}</a></li>' for p in near]
     mark = license_mark(page.license, page.license_mark)
     return template("print" if path.startswith("/print/") else "page").substitute(
-        lang=page.lang, title=html.escape(page.title), author=html.escape(page.author), summary=html.escape(page.summary),
-        date=page.date, url=HANDBOOK + path, menu=_menu("?utm_source=menu"), body=page_body(page), related="".join(links),
+        lang=page.lang, date=page.date, url=HANDBOOK + path, title=html.escape(page.title),
+        author=html.escape(page.author), summary=html.escape(page.summary), body=page_body(page),
+        menu=_menu("?utm_source=menu"), related="".join(links),
         head=mark["head"], mark=mark["content"], foot=mark["foot"])
 
-def _menu(alias:str="")->str: return " ".join(f'<a href="{path}{alias}">{name}</a>' for path, name in SECTIONS.items())
+def _menu(alias:str="")->str:
+    return " ".join(f'<a href="{path}{alias}">{name}</a>' for path, name in SECTIONS.items())
 
 # %% ../nbs/03_practice.ipynb #41d1eac4
 @cache
@@ -304,7 +317,7 @@ class Reply:
     drip: float = 0.0  # seconds between pieces of 1 KiB
     cut: int | None = None  # bytes after which the connection is closed, whatever Content-Length said
 
-# %% ../nbs/03_practice.ipynb #9196ea61
+# %% ../nbs/03_practice.ipynb #8056c248
 def text_reply(
     text:str|bytes, # What is sent
     content_type:str="text/html", # Media type; text gets its charset
@@ -312,8 +325,8 @@ def text_reply(
     headers:Mapping[str, str]|None=None, # More headers
 )->Reply: # The reply
     "A reply with its Content-Type."
-    kind = content_type if isinstance(text, bytes) else f"{content_type}; charset=utf-8"
-    return Reply(text if isinstance(text, bytes) else text.encode(), status, {"Content-Type": kind, **(headers or {})})
+    if isinstance(text, str): text, content_type = text.encode(), f"{content_type}; charset=utf-8"
+    return Reply(text, status, {"Content-Type": content_type, **(headers or {})})
 
 def page_reply(
     text:str, # A page
@@ -339,7 +352,7 @@ def unless_changed(
     else: same = False
     return Reply(b"", 304, reply.headers) if same else reply
 
-# %% ../nbs/03_practice.ipynb #8bf23d44
+# %% ../nbs/03_practice.ipynb #46f503f5
 ROBOTS = f"""# The workshop welcomes well-behaved robots.
 User-agent: *
 Disallow: /calendar/
@@ -354,6 +367,7 @@ Crawl-delay: 2
 Sitemap: {HANDBOOK}/sitemap.xml
 """
 
+# %% ../nbs/03_practice.ipynb #b8ece8c9
 def listing_html(
     title:str, # The heading
     links:Iterable[tuple[str, str, str]], # (path, title, summary)
@@ -363,17 +377,19 @@ def listing_html(
     items = [f'<li><a href="{path}{aliases[n % 3]}">{html.escape(name)}</a> {html.escape(text)}</li>'
              for n, (path, name, text) in enumerate(links)]
     blank = dict.fromkeys(["author", "summary", "url", "head", "mark", "related", "foot"], "")
-    return template("page").substitute(blank, lang="en", title=title, date="2024-11-01", menu=_menu(), body=f"<ul>{''.join(items)}</ul>")
+    body = f"<ul>{''.join(items)}</ul>"
+    return template("page").substitute(blank, lang="en", title=title, date="2024-11-01", menu=_menu(), body=body)
 
-# %% ../nbs/03_practice.ipynb #8c0e8e54
+# %% ../nbs/03_practice.ipynb #a515b5fe
 def section_html(
     path:str, # "/", or a key of SECTIONS
 )->str: # The listing of that section; the home page lists what is in no section
     "A section's listing page."
-    prefixes = tuple(SECTIONS)
-    inside = [p for p in handbook_pages().values() if (p.path.startswith(path) if path != "/" else not p.path.startswith(prefixes))]
-    entries = [(section, name, "") for section, name in SECTIONS.items()] if path == "/" else []
-    return listing_html(SECTIONS.get(path, "The repair handbook"), entries + [(p.path, p.title, p.summary) for p in inside])
+    home, pages = path == "/", handbook_pages().values()
+    inside = [p for p in pages if (not p.path.startswith(tuple(SECTIONS)) if home else p.path.startswith(path))]
+    entries = [(section, name, "") for section, name in SECTIONS.items()] if home else []
+    entries += [(p.path, p.title, p.summary) for p in inside]
+    return listing_html(SECTIONS.get(path, "The repair handbook"), entries)
 
 def search_html(
     wanted:str, # Part of a title
@@ -394,7 +410,7 @@ def sitemap_xml(
     entries = "".join(f"<{inner}><loc>{escape(url)}</loc><lastmod>{day}</lastmod></{inner}>" for url, day in urls)
     return f'{XML}<{outer} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</{outer}>\n'.encode()
 
-# %% ../nbs/03_practice.ipynb #1d1db6ac
+# %% ../nbs/03_practice.ipynb #4762fedb
 ENTRY = Template("<entry><id>$url</id><title>$title</title><updated>${day}T00:00:00Z</updated>"
                  '<link href="$url"/><author><name>$author</name></author><summary>$summary</summary></entry>')
 
@@ -402,11 +418,14 @@ def feed_xml()->bytes: # Atom (RFC 4287), bulletins and threads, newest first
     "The handbook's news feed."
     news = [p for p in handbook_pages().values() if p.kind in ("bulletin", "thread")]
     news.sort(key=lambda p: (p.date, p.path), reverse=True)
-    entries = "".join(ENTRY.substitute(url=HANDBOOK + p.path, title=escape(p.title), day=p.date, author=escape(p.author),
-                                       summary=escape(p.summary)) for p in news)
+    entries = "".join(
+        ENTRY.substitute(url=HANDBOOK + p.path, day=p.date, title=escape(p.title), author=escape(p.author),
+                         summary=escape(p.summary)) for p in news)
     return (f'{XML}<feed xmlns="http://www.w3.org/2005/Atom"><id>{HANDBOOK}/feed.xml</id>'
-            f"<title>Millbrook Bicycle Workshop</title><updated>{news[0].date}T00:00:00Z</updated>{entries}</feed>\n").encode()
+            f"<title>Millbrook Bicycle Workshop</title><updated>{news[0].date}T00:00:00Z</updated>"
+            f"{entries}</feed>\n").encode()
 
+# %% ../nbs/03_practice.ipynb #51912d75
 def calendar_html(
     year:int, # Any year
     month:int, # 1 to 12
@@ -416,7 +435,27 @@ def calendar_html(
     months = [(at(year, month - 1), "Earlier", ""), (at(year, month + 1), "Later", "Nothing planned yet.")]
     return listing_html(f"Calendar {year}-{month:02}", months)
 
-# %% ../nbs/03_practice.ipynb #55b29c7c
+# %% ../nbs/03_practice.ipynb #e2775b2d
+MONTHS = tuple(f"{month:02}" for month in range(1, 13))
+
+def _pages_under(guides:bool)->list[tuple[str, str]]:
+    "The addresses and dates of the guides, or of all other pages; duplicates are not announced."
+    pages = (p for p in handbook_pages().values() if not p.duplicate_of and p.path.startswith("/guides/") == guides)
+    return [(HANDBOOK + p.path, p.date.isoformat()) for p in pages]
+
+def _sitemap_index()->bytes:
+    parts = ("guides.xml", "rest.xml.gz")
+    return sitemap_xml([(f"{HANDBOOK}/sitemap-{part}", "2024-11-01") for part in parts], index=True)
+
+def _sitemap_rest()->bytes: return gzip.compress(sitemap_xml(_pages_under(guides=False)), mtime=0)
+
+SITEMAPS: dict[str, Callable[[], tuple[bytes, str]]] = {  # path -> (body, media type)
+    "/sitemap.xml": lambda: (_sitemap_index(), "application/xml"),
+    "/sitemap-guides.xml": lambda: (sitemap_xml(_pages_under(guides=True)), "application/xml"),
+    "/sitemap-rest.xml.gz": lambda: (_sitemap_rest(), "application/gzip"),
+}
+
+# %% ../nbs/03_practice.ipynb #38917172
 def handbook_reply(
     request:Request, # A request to handbook.test
 )->Reply: # The page, or a 404 that says what was not found
@@ -429,8 +468,8 @@ def handbook_reply(
     if path == "/search": return page_reply(search_html(request.query.get("q", "")))
     if path in SITEMAPS: return text_reply(*SITEMAPS[path]())
     _, calendar, year, month = (path.split("/") + [""] * 4)[:4]
-    if calendar == "calendar" and year.isdecimal() and month in MONTHS: return page_reply(calendar_html(int(year), int(month)))
-    return not_found(path)
+    is_month = calendar == "calendar" and year.isdecimal() and month in MONTHS
+    return page_reply(calendar_html(int(year), int(month))) if is_month else not_found(path)
 
 def not_found(
     path:str, # What was asked for
@@ -438,24 +477,7 @@ def not_found(
     "The reply for what is not there."
     return text_reply(f"<h1>Not found</h1><p>There is no {html.escape(path)} here.</p>", status=404)
 
-# %% ../nbs/03_practice.ipynb #bf98c1ce
-MONTHS = tuple(f"{month:02}" for month in range(1, 13))
-
-def _pages_under(guides:bool)->list[tuple[str, str]]:
-    "The addresses and dates of the guides, or of all other pages; duplicates are not announced."
-    pages = (p for p in handbook_pages().values() if not p.duplicate_of and p.path.startswith("/guides/") == guides)
-    return [(HANDBOOK + p.path, p.date.isoformat()) for p in pages]
-
-def _sitemap_index()->bytes:
-    return sitemap_xml([(f"{HANDBOOK}/sitemap-{part}", "2024-11-01") for part in ("guides.xml", "rest.xml.gz")], index=True)
-
-SITEMAPS: dict[str, Callable[[], tuple[bytes, str]]] = {  # path -> (body, media type)
-    "/sitemap.xml": lambda: (_sitemap_index(), "application/xml"),
-    "/sitemap-guides.xml": lambda: (sitemap_xml(_pages_under(guides=True)), "application/xml"),
-    "/sitemap-rest.xml.gz": lambda: (gzip.compress(sitemap_xml(_pages_under(guides=False)), mtime=0), "application/gzip"),
-}
-
-# %% ../nbs/03_practice.ipynb #616e1ee4
+# %% ../nbs/03_practice.ipynb #1ce26da5
 class Symbol(NamedTuple):
     "One public function, class or method of the standard library, as its documentation tells it."
     name: str  # "shutil.which"
@@ -466,6 +488,7 @@ class Symbol(NamedTuple):
 
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
+# %% ../nbs/03_practice.ipynb #7285cc3e
 def describe_arguments(
     arguments:ast.arguments, # The parameters of a function, parsed
 )->str: # "(cmd, mode=..., path=None)"
@@ -476,9 +499,17 @@ def describe_arguments(
     if arguments.posonlyargs: shown.insert(len(arguments.posonlyargs), "/")
     if arguments.vararg: shown.append("*" + arguments.vararg.arg)
     elif arguments.kwonlyargs: shown.append("*")
-    shown += [arg.arg + _default(value) for arg, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    shown += [arg.arg + _default(value) for arg, value in keywords]
     if arguments.kwarg: shown.append("**" + arguments.kwarg.arg)
-    return "(" + ", ".join(name for name in shown if name not in ("self", "cls")) + ")"
+    return hide_receiver("(" + ", ".join(name for name in shown if name not in ("self", "cls")) + ")")
+
+def hide_receiver(
+    signature:str, # "($self, /, size=-1)" as compiled modules write it, or "(/, a)" when `self` is already gone
+)->str: # "(size=-1)", as one calls it
+    "A signature without the object that the caller does not pass."
+    signature = re.sub(r"^\(\$\w+(, )?", "(", signature)
+    return re.sub(r"^\(/(, |(?=\)))", "(", signature)
 
 # %% ../nbs/03_practice.ipynb #e127db8b
 def _default(value:ast.expr|None)->str:
@@ -488,7 +519,7 @@ def _default(value:ast.expr|None)->str:
     if isinstance(plain, str) and not (len(plain) <= 20 and plain.isalnum()): plain = ...
     return f"={plain!r}" if isinstance(plain, str | int | float | None) else "=..."
 
-# %% ../nbs/03_practice.ipynb #f898aee0
+# %% ../nbs/03_practice.ipynb #cd950f14
 def read_symbols(
     source:str, # A module's source code
     module:str, # Its name
@@ -499,16 +530,17 @@ def read_symbols(
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             methods = [method for method in node.body if isinstance(method, FUNCTION)]
             init = next((method.args for method in methods if method.name == "__init__"), None)
-            if doc := ast.get_docstring(node):
-                yield Symbol(f"{module}.{node.name}", "class", module, describe_arguments(init) if init else "()", doc)
+            signature = describe_arguments(init) if init else "()"
+            if doc := ast.get_docstring(node): yield Symbol(f"{module}.{node.name}", "class", module, signature, doc)
             for method in methods: yield from _documented(method, f"{module}.{node.name}", module, "method")
 
 def _documented(node:ast.FunctionDef|ast.AsyncFunctionDef, owner:str, module:str, kind:str)->Iterator[Symbol]:
     "The function's symbol, when it is public and has a docstring."
     doc = ast.get_docstring(node)
-    if doc and not node.name.startswith("_"): yield Symbol(f"{owner}.{node.name}", kind, module, describe_arguments(node.args), doc)
+    if not doc or node.name.startswith("_"): return
+    yield Symbol(f"{owner}.{node.name}", kind, module, describe_arguments(node.args), doc)
 
-# %% ../nbs/03_practice.ipynb #d9dea145
+# %% ../nbs/03_practice.ipynb #f62c2300
 def read_compiled_symbols(
     module:str, # The name of a module written in C
 )->Iterator[Symbol]: # Its public functions, classes and methods that have a docstring
@@ -523,10 +555,9 @@ def read_compiled_symbols(
 
 def _compiled(value:Any, name:str, module:str, kind:str)->Iterator[Symbol]:
     "The symbol, when it has a docstring of its own."
-    signature = getattr(value, "__text_signature__", None) or "(...)"
-    for hidden in ("$self, /, ", "$self, /", "$self, ", "$self", "$module, ", "$module", "$type, /, ", "$type, "):
-        signature = signature.replace(hidden, "")
-    if isinstance(doc := getattr(value, "__doc__", None), str): yield Symbol(name, kind, module, signature, cleandoc(doc))
+    signature = hide_receiver(getattr(value, "__text_signature__", None) or "(...)")
+    doc = getattr(value, "__doc__", None)
+    if isinstance(doc, str): yield Symbol(name, kind, module, signature, cleandoc(doc))
 
 # %% ../nbs/03_practice.ipynb #a2f6a529
 def _module_symbols(module:str)->tuple[Symbol, ...]:
@@ -562,7 +593,7 @@ def paragraphs_html(
     blocks = [html.escape(block, quote=False) for block in doc.split("\n\n") if block.strip()]
     return "".join(f"<pre>{b}</pre>" if b.startswith((" ", "&gt;&gt;&gt;")) else f"<p>{b}</p>" for b in blocks)
 
-# %% ../nbs/03_practice.ipynb #8728fe1c
+# %% ../nbs/03_practice.ipynb #65296670
 SYMBOL = Template('<dt id="$name"><code>$name$signature</code></dt><dd>$doc</dd>')
 
 @cache
@@ -574,20 +605,22 @@ def module_html(
                         for s in library_symbols()[module])
     return template("library").substitute(module=module, menu=_library_menu(), entries=entries)
 
-def _library_menu()->str: return " ".join(f'<a href="/docs/{module}.html">{module}</a>' for module in library_symbols())
+def _library_menu()->str:
+    return " ".join(f'<a href="/docs/{module}.html">{module}</a>' for module in library_symbols())
 
-# %% ../nbs/03_practice.ipynb #4703c76e
+# %% ../nbs/03_practice.ipynb #a5a53dc9
 @cache
 def package_items()->tuple[dict[str, str], ...]: # Sorted by name
-    "What installed packages say of themselves: name, summary, description (20,000 characters), licence; never a path."
+    "What installed packages say of themselves, descriptions cut at 20,000 characters; never a path."
     items = {}
     for package in metadata.distributions():
         about: dict[str, Any] = dict(package.metadata.json) if package.metadata else {}  # PEP 566
         if not (name := about.get("name")): continue
         named = [line.rpartition(" :: ")[2] for line in about.get("classifier", []) if line.startswith("License ::")]
-        items[name.lower()] = {"name": name, "summary": about.get("summary", ""), "url": f"{LIBRARY}/packages/{name.lower()}",
-                               "description": about.get("description", "")[:20_000],
-                               "license": about.get("license_expression") or (named[0] if named else "")}
+        items[name.lower()] = {
+            "name": name, "summary": about.get("summary", ""), "url": f"{LIBRARY}/packages/{name.lower()}",
+            "description": about.get("description", "")[:20_000],
+            "license": about.get("license_expression") or (named[0] if named else "")}
     return tuple(items[name] for name in sorted(items))
 
 # %% ../nbs/03_practice.ipynb #07c71bc9
@@ -613,7 +646,7 @@ def decode_cursor(
     "The place a cursor stands for. Raises `ValueError` for a string that is no cursor."
     return int(base64.urlsafe_b64decode(cursor).removeprefix(b"after:")) if cursor else 0
 
-# %% ../nbs/03_practice.ipynb #6d720805
+# %% ../nbs/03_practice.ipynb #6811353c
 def api_reply(
     request:Request, # A request to /api/<collection>/<paging>
     items:list[dict[str, str]], # The whole collection
@@ -624,7 +657,8 @@ def api_reply(
     try:
         limit = min(max(int(query.get("per_page") or query.get("limit") or 100), 1), 500)
         return PAGING[way](request, items, limit)
-    except ValueError: return json_reply({"error": "page, offset, limit and cursor must be as this API gave them"}, 400)
+    except ValueError:
+        return json_reply({"error": "page, offset, limit and cursor must be as this API gave them"}, 400)
 
 def next_link(
     request:Request, # The request for this page
@@ -633,7 +667,7 @@ def next_link(
     "The address of the next page as RFC 8288 writes it."
     return {"Link": f'<{LIBRARY}{request.path}?{urlencode(query)}>; rel="next"'}
 
-# %% ../nbs/03_practice.ipynb #2e8bcd6a
+# %% ../nbs/03_practice.ipynb #b93f257a
 Items = list[dict[str, str]]
 
 def _by_page(request:Request, items:Items, limit:int)->Reply:
@@ -648,7 +682,8 @@ def _by_offset(request:Request, items:Items, limit:int)->Reply:
 
 def _by_cursor(request:Request, items:Items, limit:int)->Reply:
     end = decode_cursor(request.query.get("cursor", "")) + limit
-    return json_reply({"items": items[end - limit:end], "next_cursor": encode_cursor(end) if end < len(items) else None})
+    cursor = encode_cursor(end) if end < len(items) else None
+    return json_reply({"items": items[end - limit:end], "next_cursor": cursor})
 
 def _by_link(request:Request, items:Items, limit:int)->Reply:
     end = decode_cursor(request.query.get("cursor", "")) + limit
@@ -680,7 +715,9 @@ class Quota:
         headers = {f"X-RateLimit-{name}": str(value) for name, value in state.items()}
         return allowed, headers if allowed else {**headers, "Retry-After": str(int(left) + 1)}
 
-# %% ../nbs/03_practice.ipynb #374c52c7
+# %% ../nbs/03_practice.ipynb #9ed3ba36
+LIBRARY_ROBOTS = f"User-agent: *\nDisallow: /api/\n\nSitemap: {LIBRARY}/sitemap.xml\n"
+
 def library_reply(
     request:Request, # A request to library.test
     quota:Quota, # What is left of the key's quota
@@ -690,22 +727,25 @@ def library_reply(
     if path.startswith("/api/"): return _keyed_reply(request, quota)
     module = path.removeprefix("/docs/").removesuffix(".html")
     if path == f"/docs/{module}.html" and module in library_symbols(): return page_reply(module_html(module))
-    if path == "/": return page_reply(template("library").substitute(module="The library", menu=_library_menu(), entries=""))
-    if path == "/robots.txt": return text_reply(f"User-agent: *\nDisallow: /api/\n\nSitemap: {LIBRARY}/sitemap.xml\n", "text/plain")
+    if path == "/":
+        return page_reply(template("library").substitute(module="The library", menu=_library_menu(), entries=""))
+    if path == "/robots.txt": return text_reply(LIBRARY_ROBOTS, "text/plain")
     days = [(f"{LIBRARY}/docs/{name}.html", "2024-11-01") for name in library_symbols()]
     return text_reply(sitemap_xml(days), "application/xml") if path == "/sitemap.xml" else not_found(path)
 
+# %% ../nbs/03_practice.ipynb #9545c06b
 def _keyed_reply(request:Request, quota:Quota)->Reply:
     "An API answer for who has the key and quota left."
     if request.headers.get("authorization") != f"Bearer {API_KEY}":
-        return json_reply({"error": "send the header Authorization: Bearer <key>"}, 401, {"WWW-Authenticate": "Bearer"})
+        advice = {"error": "send the header Authorization: Bearer <key>"}
+        return json_reply(advice, 401, {"WWW-Authenticate": "Bearer"})
     allowed, headers = quota.take()
     if not allowed: return json_reply({"error": "quota used up"}, 429, headers)
     collection = COLLECTIONS.get(request.path.split("/")[2])
-    reply = api_reply(request, collection()) if collection else json_reply({"error": f"collections: {', '.join(COLLECTIONS)}"}, 404)
+    if collection: reply = api_reply(request, collection())
+    else: reply = json_reply({"error": f"collections: {', '.join(COLLECTIONS)}"}, 404)
     return replace(reply, headers={**reply.headers, **headers})
 
-# %% ../nbs/03_practice.ipynb #82632b23
 @cache
 def _symbol_items()->Items: return [symbol_item(symbol) for group in library_symbols().values() for symbol in group]
 
@@ -749,25 +789,28 @@ def _encode(reply:Reply, fault:Fault, request:Request)->Reply:
     body = text.encode(fault.value or "cp1252", "xmlcharrefreplace")
     return replace(reply, body=body, headers={**reply.headers, "Content-Type": "text/html"})
 
-# %% ../nbs/03_practice.ipynb #8a8be397
+# %% ../nbs/03_practice.ipynb #74250ff4
 def _bomb(reply:Reply, fault:Fault, request:Request)->Reply:
     return text_reply(gzip_zeros(int(fault.value or 200)), "text/html", headers={"Content-Encoding": "gzip"})
 
 def _error_page(reply:Reply, fault:Fault, request:Request)->Reply:
-    if "json" in reply.headers.get("Content-Type", ""): return json_reply({"error": "something went wrong", "items": None})
-    return page_reply("<h1>Service unavailable</h1><p>Sorry! Our database is having a rest. Please come back later.</p>")
+    if "json" in reply.headers.get("Content-Type", ""):
+        return json_reply({"error": "something went wrong", "items": None})
+    return page_reply("<h1>Service unavailable</h1>"
+                      "<p>Sorry! Our database is having a rest. Please come back later.</p>")
 
 def _same_cursor(reply:Reply, fault:Fault, request:Request)->Reply:
     return json_reply({**json.loads(reply.body), "next_cursor": request.query.get("cursor", encode_cursor(0))})
 
 def _robots(reply:Reply, fault:Fault, request:Request)->Reply:
-    return text_reply(str(fault.value or "User-agent: *\nDisallow: /\n"), "text/plain") if request.path == "/robots.txt" else reply
+    if request.path != "/robots.txt": return reply
+    return text_reply(str(fault.value or "User-agent: *\nDisallow: /\n"), "text/plain")
 
-# %% ../nbs/03_practice.ipynb #f6ca8fb5
+# %% ../nbs/03_practice.ipynb #a3c0b96b
 FAULTS: dict[str, Callable[[Reply, Fault, Request], Reply]] = {
     "status": _status,  # value: the code; with retry_after
-    "drip": lambda reply, fault, request: replace(reply, drip=float(fault.value or 1.0)),  # value: seconds between KiB
-    "truncate": lambda reply, fault, request: replace(reply, cut=int(fault.value or 100)),  # value: bytes that are sent
+    "drip": lambda reply, fault, request: replace(reply, drip=float(fault.value or 1)),  # value: seconds between KiB
+    "truncate": lambda reply, fault, request: replace(reply, cut=int(fault.value or 100)),  # value: bytes sent
     "charset": _charset,  # value: what the header claims; the bytes stay UTF-8
     "encode": _encode,  # value: the encoding that is really sent; nothing says so
     "redirect": _redirect,  # value: the Location; "self" = round in circles
@@ -797,7 +840,7 @@ class Visit(NamedTuple):
     status: int
     user_agent: str
 
-# %% ../nbs/03_practice.ipynb #cbc54e35
+# %% ../nbs/03_practice.ipynb #7d728d5e
 class _Handler(BaseHTTPRequestHandler):
     "Turns bytes into a Request, and a Reply into bytes."
     protocol_version = "HTTP/1.1"
@@ -808,7 +851,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self)->None:
         "Answers one request."
         target, headers = urlsplit(self.path), {name.lower(): value for name, value in self.headers.items()}
-        host, query = headers.get("host", "").split(":")[0].lower(), dict(parse_qsl(target.query, keep_blank_values=True))
+        host = headers.get("host", "").split(":")[0].lower()
+        query = dict(parse_qsl(target.query, keep_blank_values=True))
         request = Request(target.path or "/", query, headers, BROWSER_NAMES.get(host, host), self.command)
         reply = self.site.answer(request, self.path)
         try: self._send(reply)
@@ -833,9 +877,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format:str, *args:Any)->None:  # noqa: A002, the name is the base class's
         "Nothing on stderr: the log is `PracticeSite.log`."
 
-# %% ../nbs/03_practice.ipynb #60694872
+# %% ../nbs/03_practice.ipynb #4a58758a
 BROWSER_NAMES = {  # what a browser on this machine can say, and which host it means
-    "localhost": "handbook.test", "127.0.0.1": "handbook.test", "handbook.localhost": "handbook.test", "library.localhost": "library.test"}
+    "localhost": "handbook.test", "127.0.0.1": "handbook.test",
+    "handbook.localhost": "handbook.test", "library.localhost": "library.test",
+}
 
 class _Server(ThreadingHTTPServer):
     "A thread a connection; a client that leaves early is no error."
@@ -851,14 +897,14 @@ def site_hosts(
     "How the practice site's names are reached on this machine."
     return {(name, 80): ("127.0.0.1", port) for name in ("handbook.test", "library.test")}
 
-# %% ../nbs/03_practice.ipynb #9d3b568c
+# %% ../nbs/03_practice.ipynb #d286ff93
 class PracticeSite:
     "The practice site on 127.0.0.1, in a thread, while a `with` block runs."
     def __init__(self,
         faults:Iterable[Fault]=(), # Misbehaviours; more may be added to `.faults` at any time
         log_path:str|Path|None=None, # A JSONL file to which every visit is appended before its reply is sent
         quota:int=10_000, # API requests a minute
-        at_request:Mapping[int, Callable[[], None]]|None=None, # What to do when the n-th request came, before its answer
+        at_request:Mapping[int, Callable[[], None]]|None=None, # What to do at the n-th request, before its answer
         port:int=0, # 0 = any free one
     )->None:
         "Nothing listens until the block is entered."

@@ -8,7 +8,7 @@ __all__ = ['PAGING', 'Asked', 'CARD', 'Source', 'Recipe', 'read_recipe', 'Witnes
            'dataset_card', 'Run', 'run_recipe', 'quiet_datasets', 'write_run', 'demo_recipe', 'run_demo',
            'trace_record', 'describe']
 
-# %% ../nbs/70_recipe.ipynb #0f9b7784
+# %% ../nbs/70_recipe.ipynb #c1a3cba4
 import dataclasses
 import json
 import os
@@ -38,14 +38,17 @@ from .normalize import normalize
 from .practice import API_KEY, PracticeSite
 from .qa import faq_pairs, faq_questions, prove_answers, qa_dataset, symbol_questions
 from dsnotes.records import (
-    Stage, atomic_path, count_drops, document_id, documents, drop_short, read_jsonl, read_parquet, show, split_kept, write_jsonl, write_parquet,
+    Stage, atomic_path, count_drops, document_id, documents, drop_short, read_jsonl, read_parquet, show, split_kept,
+    write_jsonl, write_parquet,
 )
 from .robots import RobotsPolicy
 from .sources import drop_unlicensed
 from .tokens import load_tokenizer, tokenize, train_tokenizer
 
-# %% ../nbs/70_recipe.ipynb #3c76bf9a
-PAGING: dict[str, Callable[[], Paginator]] = {"pages": PageNumber, "offset": OffsetLimit, "cursor": BodyCursor, "link": LinkHeader}
+# %% ../nbs/70_recipe.ipynb #0c1ce700
+PAGING: dict[str, Callable[[], Paginator]] = {
+    "pages": PageNumber, "offset": OffsetLimit, "cursor": BodyCursor, "link": LinkHeader,
+}
 
 @dataclass(frozen=True)
 class Source:
@@ -62,13 +65,16 @@ class Source:
     def __post_init__(self)->None:
         _one_of(self.kind, ("api", "crawl"), f"source {self.name!r}: kind")
         _one_of(self.paging, PAGING, f"source {self.name!r}: paging")
+        if not isinstance(self.fields, Mapping):
+            raise ValueError(f"source {self.name!r}: fields = {self.fields!r} came, expected a table")
         if self.kind == "api" and "text" not in self.fields.values():
-            raise ValueError(f"source {self.name!r}: fields must say which field is the text, such as {{ doc = \"text\" }}")
+            raise ValueError(f"source {self.name!r}: fields must say which field is the text, "
+                             'such as { doc = "text" }')
 
 def _one_of(value:str, allowed:Iterable[str], place:str)->None:
     if value not in allowed: raise ValueError(f"{place}: {value!r} came, expected one of {', '.join(allowed)}")
 
-# %% ../nbs/70_recipe.ipynb #d35f4a97
+# %% ../nbs/70_recipe.ipynb #0053689b
 @dataclass(frozen=True)
 class Recipe:
     "Everything a run depends on."
@@ -91,22 +97,31 @@ class Recipe:
         if not self.source: raise ValueError("source: none came, expected at least one [[source]]")
         names = [source.name for source in self.source]
         if len(set(names)) < len(names): raise ValueError(f"source: names must differ, {', '.join(names)} came")
-        if not 0 <= self.test_share < 1: raise ValueError(f"test_share: {self.test_share} came, expected a share from 0 to below 1")
+        if not 0 <= self.test_share < 1:
+            raise ValueError(f"test_share: {self.test_share} came, expected a share from 0 to below 1")
 
-# %% ../nbs/70_recipe.ipynb #220c74be
+# %% ../nbs/70_recipe.ipynb #5bd43fab
 def _build(cls:type, values:Mapping[str, Any], place:str)->Any:
     "An instance of a dataclass from a mapping, or the error that names what is wrong in it."
+    if not isinstance(values, Mapping): raise ValueError(f"{place}: {values!r} came, expected a table of keys")
     known = {f.name: f for f in dataclasses.fields(cls)}
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"{place}: unknown key {unknown[0]!r}; expected {', '.join(known)}")
-    needed = [name for name, f in known.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
-    if missing := [name for name in needed if name not in values]: raise ValueError(f"{place}: {missing[0]!r} is missing")
+    needed = [name for name, f in known.items()
+              if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    if missing := [name for name in needed if name not in values]:
+        raise ValueError(f"{place}: {missing[0]!r} is missing")
     for name, kind in get_type_hints(cls).items():
-        if name not in values or kind not in (str, int, float, bool): continue
-        fits = isinstance(values[name], (int, float) if kind is float else kind) and (kind is bool or not isinstance(values[name], bool))
-        if not fits: raise ValueError(f"{place}: {name} = {values[name]!r} came, expected {kind.__name__}")
+        if name not in values or kind not in (str, int, float, bool) or _fits(values[name], kind): continue
+        raise ValueError(f"{place}: {name} = {values[name]!r} came, expected {kind.__name__}")
     return cls(**values)
 
+def _fits(value:object, kind:type)->bool:
+    "Whether a TOML value is of a kind. A whole number will do for a float; true and false are no numbers."
+    if isinstance(value, bool): return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+# %% ../nbs/70_recipe.ipynb #4f5933af
 def read_recipe(
     source:str|Path, # The path of a TOML file, or its text
 )->Recipe: # The recipe
@@ -115,10 +130,14 @@ def read_recipe(
     place = str(path) if path else "recipe"
     try: values = tomllib.loads(path.read_text(encoding="utf-8") if path else str(source))
     except tomllib.TOMLDecodeError as error: raise ValueError(f"{place}: not TOML ({error})") from error
-    sources = [_build(Source, entry, f"{place}: source {number}") for number, entry in enumerate(values.get("source", []), 1)]
+    listed = values.get("source", [])
+    if not isinstance(listed, list):
+        raise ValueError(f"{place}: write [[source]], with two brackets, once for each source")
+    entries = enumerate(listed, 1)
+    sources = [_build(Source, entry, f"{place}: source {number}") for number, entry in entries]
     return _build(Recipe, {**values, "source": tuple(sources)}, place)
 
-# %% ../nbs/70_recipe.ipynb #5f02e7d9
+# %% ../nbs/70_recipe.ipynb #1ad72d53
 class Witness:
     "A client that remembers when the last answer came, so that records know their time."
     def __init__(self,
@@ -133,6 +152,7 @@ class Witness:
         self.last = self.fetcher.get(url, **options)
         return self.last
 
+# %% ../nbs/70_recipe.ipynb #8bf439ea
 def collect_api(
     source:Source, # An API
     fetcher:Fetcher, # The client; its cache makes the run resumable
@@ -144,8 +164,9 @@ def collect_api(
         raise ValueError(f"source {source.name!r}: the environment variable {source.key_env} is not set")
     headers = {"Authorization": f"Bearer {keys[source.key_env]}"} if source.key_env else None
     witness: Any = Witness(fetcher)
-    items = collect(witness, source.url, PAGING[source.paging](), headers=headers, max_pages=source.max_pages, progress=progress)
-    asked = ({**item, "request": shown_url(witness.last.url)} for item in items)  # without its query, where keys may be
+    items = collect(witness, source.url, PAGING[source.paging](), headers=headers,
+                    max_pages=source.max_pages, progress=progress)
+    asked = ({**item, "request": shown_url(witness.last.url)} for item in items)  # its query may hold keys
     host = urlsplit(source.url).hostname or source.name
     tables = [item_documents(list(page), source=host, fields=source.fields, fetched_at=when)
               for when, page in groupby(asked, key=lambda item: witness.last.fetched_at)]
@@ -156,7 +177,7 @@ def _with_language(table:pa.Table, language:str)->pa.Table:
     filled = pc.coalesce(table["language"], pa.scalar(language or None, pa.string()))
     return table.set_column(table.column_names.index("language"), table.schema.field("language"), filled)
 
-# %% ../nbs/70_recipe.ipynb #2bb1aaea
+# %% ../nbs/70_recipe.ipynb #886e0752
 Asked = dict[str, str]  # address of a page that answers questions in its markup -> its HTML
 
 def collect_crawl(
@@ -168,12 +189,14 @@ def collect_crawl(
     "A site's pages, as robots.txt allows."
     tables, asked = [documents([])], {}
     policy = RobotsPolicy(fetcher, fetcher.user_agent)
-    for response in crawl([source.url], fetcher, frontier=frontier, policy=policy, max_pages=source.max_pages, progress=progress):
+    for response in crawl([source.url], fetcher, frontier=frontier, policy=policy,
+                          max_pages=source.max_pages, progress=progress):
         tables.append(page_documents([response]))
         html, _ = decode_html(response.body, response.headers.get("content-type", ""))
         if faq_pairs(html): asked[response.final_url] = html
     return _with_language(pa.concat_tables(tables), source.language), asked
 
+# %% ../nbs/70_recipe.ipynb #84710460
 def collect_sources(
     recipe:Recipe, # What to collect
     fetcher:Fetcher, # The client
@@ -190,7 +213,7 @@ def collect_sources(
             tables.append(table); asked.update(found)
     return pa.concat_tables(tables), asked
 
-# %% ../nbs/70_recipe.ipynb #0c918995
+# %% ../nbs/70_recipe.ipynb #1b4ccf9b
 def cleaning_stages(
     recipe:Recipe, # Its thresholds
 )->dict[str, Stage]: # Name -> stage, in the order they run
@@ -203,7 +226,7 @@ def clean(
     table:pa.Table, # DOCUMENTS
     stages:Mapping[str, Stage], # Name -> stage
 )->tuple[pa.Table, pa.Table, pa.Table]: # (kept, dropped with `drop_reason`, the funnel)
-    "The table through all stages; *kept + dropped = input*. The funnel has a row a stage: `stage`, `rows_in`, `dropped`, `rows_out`."
+    "The table through all stages; kept + dropped = input. The funnel: `stage`, `rows_in`, `dropped`, `rows_out`."
     gone, funnel = [], []
     for name, stage in stages.items():
         rows_in = table.num_rows
@@ -222,7 +245,7 @@ def ask(
     faqs = [faq_questions(asked[row["url"]], row, whole_page=True) for row in kept.to_pylist() if row["url"] in asked]
     return prove_answers(pa.concat_tables([symbol_questions(kept), *faqs]))
 
-# %% ../nbs/70_recipe.ipynb #ad71d034
+# %% ../nbs/70_recipe.ipynb #95e960a8
 @dataclass(frozen=True)
 class Built:
     "What a run makes of its documents."
@@ -241,18 +264,22 @@ def build(
     rows = assign_split(format_documents(kept), test_share=recipe.test_share)
     seen = rows.filter(pc.equal(rows["split"], "train"))["formatted"]
     tokenizer = train_tokenizer(seen, vocab_size=recipe.vocab_size)
-    causal = causal_dataset(tokenize(rows, tokenizer), tokenizer, block_size=recipe.block_size, strategy=recipe.strategy)
+    causal = causal_dataset(tokenize(rows, tokenizer), tokenizer,
+                            block_size=recipe.block_size, strategy=recipe.strategy)
     examples, reported = ask(kept, asked) if recipe.qa else (None, None)
     qa = qa_dataset(examples, test_share=recipe.test_share) if examples else None
     return Built(rows, tokenizer, causal, qa, reported)
 
-# %% ../nbs/70_recipe.ipynb #cc8c71ad
+# %% ../nbs/70_recipe.ipynb #4e92491a
 def markdown_table(
     table:pa.Table, # A small table
 )->str: # Markdown
     "A table in Markdown; numbers with thousands separators, null as a dash."
-    def cell(value:object)->str: return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
-    lines = [table.column_names, ["---"] * table.num_columns, *[[cell(v) for v in row.values()] for row in table.to_pylist()]]
+    def cell(value:object)->str:
+        if value is None: return "–"
+        return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+    rows = [[cell(value) for value in row.values()] for row in table.to_pylist()]
+    lines = [table.column_names, ["---"] * table.num_columns, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 def count_values(
@@ -263,7 +290,7 @@ def count_values(
     counted = table.group_by(list(columns)).aggregate([([], "count_all")]).rename_columns([*columns, "documents"])
     return counted.sort_by([("documents", "descending"), *[(name, "ascending") for name in columns]])
 
-# %% ../nbs/70_recipe.ipynb #ca56900e
+# %% ../nbs/70_recipe.ipynb #b4072428
 CARD = """---
 {front}
 ---
@@ -275,8 +302,8 @@ Made by [dsnotes](https://example.org/dsnotes) from the recipe in `recipe.json`.
 
 {sources}
 
-Each document's address, licence and time are in `documents.parquet`. A work under a licence that asks for attribution
-is named there by its `url` and `title`.
+Each document's address, licence and time are in `documents.parquet`. A work under a licence that asks for
+attribution is named there by its `url` and `title`.
 
 ## What was dropped, and why
 
@@ -290,8 +317,9 @@ Every dropped document, with its reason, is in `dropped.parquet`.
 
 {contents}
 
-`causal/` has padded blocks with `labels` (-100 where nothing is learnt) and `position_ids` that restart at each document;
-`qa/` has questions in SQuAD v2's form. `train` and `test` share no source page. The tokenizer is in `tokenizer/`.
+`causal/` has padded blocks with `labels` (-100 where nothing is learnt) and `position_ids` that restart at each
+document; `qa/` has questions in SQuAD v2's form. `train` and `test` share no source page. The tokenizer is in
+`tokenizer/`.
 
 ```python
 import datasets
@@ -301,11 +329,11 @@ questions = datasets.load_from_disk("qa")
 
 ## Limits
 
-The licences are those that the sources state; nobody has checked that who stated them may. Near duplicates, personal data, toxicity and
-the quality of the text were not looked at.
+The licences are those that the sources state; nobody has checked that who stated them may. Near duplicates,
+personal data, toxicity and the quality of the text were not looked at.
 """
 
-# %% ../nbs/70_recipe.ipynb #57b65bcd
+# %% ../nbs/70_recipe.ipynb #7c7bf098
 def dataset_card(
     recipe:Recipe, # What was asked for
     built:Built, # What was made
@@ -316,13 +344,15 @@ def dataset_card(
     languages = [value for value in pc.unique(built.documents["language"]).to_pylist() if value]
     lists = {"license": "other", "license_name": "several-see-below", "language": sorted(languages)}
     front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in lists.items())
-    parts = [{"dataset": "causal", "split": name, "rows": part.num_rows, "of": "blocks"} for name, part in built.causal.items()]
-    parts += [{"dataset": "qa", "split": name, "rows": part.num_rows, "of": "questions"} for name, part in (built.qa or {}).items()]
+    made = [("causal", "blocks", built.causal), ("qa", "questions", built.qa or {})]
+    parts = [{"dataset": dataset, "split": name, "rows": part.num_rows, "of": unit}
+             for dataset, unit, splits in made for name, part in splits.items()]
     return CARD.format(
         front=front, name=recipe.name, sources=markdown_table(count_values(built.documents, "source", "license")),
-        funnel=markdown_table(funnel), rules=markdown_table(count_drops(dropped)), contents=markdown_table(pa.Table.from_pylist(parts)))
+        funnel=markdown_table(funnel), rules=markdown_table(count_drops(dropped)),
+        contents=markdown_table(pa.Table.from_pylist(parts)))
 
-# %% ../nbs/70_recipe.ipynb #2dfdae3e
+# %% ../nbs/70_recipe.ipynb #12690f85
 @dataclass(frozen=True)
 class Run:
     "A finished run."
@@ -334,22 +364,24 @@ class Run:
     @property
     def summary(self)->str:
         "What was made, for a terminal."
-        parts = {"causal": self.built.causal, "qa": self.built.qa or {}}
-        sizes = {name: ", ".join(f"{split} {part.num_rows:,}" for split, part in splits.items()) for name, splits in parts.items()}
-        lines = [f"{self.folder / name}: {size}" for name, size in sizes.items() if size]
+        lines = []
+        for name, splits in (("causal", self.built.causal), ("qa", self.built.qa or {})):
+            sizes = ", ".join(f"{split} {part.num_rows:,}" for split, part in splits.items())
+            if sizes: lines.append(f"{self.folder / name}: {sizes}")
         collected, kept = self.funnel["rows_in"][0].as_py(), self.built.documents.num_rows
         head = f"{collected:,} documents collected with {self.requests:,} requests, {kept:,} kept"
         return "\n".join([head, repr(show(self.funnel)), *lines, f"Look at it:  dsnotes look {self.folder}"])
 
+# %% ../nbs/70_recipe.ipynb #dc7a05ab
 def run_recipe(
     recipe:Recipe, # What to do
     out:str|Path, # The folder of the run
     *,
-    connect_to:Mapping[tuple[str, int], tuple[str, int]]|None=None, # (host, port) -> (address, port), for a site of your own
+    connect_to:Mapping[tuple[str, int], tuple[str, int]]|None=None, # (host, port) -> (address, port): your own site
     keys:Mapping[str, str]|None=None, # API keys by the name of their variable; os.environ by default
     progress:bool=False, # Show progress on stderr
 )->Run: # What was made
-    "Collects, cleans, builds, proves and writes. A run that was stopped goes on: no answer that was kept is asked for again."
+    "Collects, cleans, builds, proves and writes. A stopped run goes on: no answer that was kept is asked for again."
     out = Path(out)
     work = out / ".work"
     work.mkdir(parents=True, exist_ok=True)
@@ -363,13 +395,13 @@ def run_recipe(
         write_run(out, recipe, built, dropped, funnel); bar.update()
     return Run(out, built, funnel, requests)
 
-# %% ../nbs/70_recipe.ipynb #f22b9ec5
+# %% ../nbs/70_recipe.ipynb #c0fec951
 def _same_recipe(recipe:Recipe, path:Path)->None:
     "Keeps the recipe beside its run; another recipe in the same folder is refused, or two data sets would be mixed."
-    asked = json.dumps(dataclasses.asdict(recipe), indent=1, sort_keys=True) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != asked:
+    wanted = json.dumps(dataclasses.asdict(recipe), indent=1, sort_keys=True) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != wanted:
         raise ValueError(f"{path.parent}: it holds a run of another recipe; choose a new folder, or delete that one")
-    _write_text(asked, path)
+    _write_text(wanted, path)
 
 def _write_text(text:str, path:Path)->None:
     with atomic_path(path) as temporary: temporary.write_text(text, encoding="utf-8")
@@ -384,6 +416,7 @@ def quiet_datasets()->Iterator[None]:
     finally:
         if shown: datasets.enable_progress_bars()
 
+# %% ../nbs/70_recipe.ipynb #0578ef42
 def write_run(
     out:Path, # The folder of the run
     recipe:Recipe, # What was asked for
@@ -401,7 +434,7 @@ def write_run(
     _write_text(json.dumps(funnel.to_pylist(), indent=1) + "\n", out / "funnel.json")
     _write_text(dataset_card(recipe, built, dropped, funnel), out / "README.md")
 
-# %% ../nbs/70_recipe.ipynb #86b552a7
+# %% ../nbs/70_recipe.ipynb #1ab89f4f
 def demo_recipe()->Recipe: # The recipe of `dsnotes demo`
     "The main job: both hosts of the practice site."
     return read_recipe((resources.files("dsnotes") / "demo.toml").read_text(encoding="utf-8"))
@@ -409,46 +442,77 @@ def demo_recipe()->Recipe: # The recipe of `dsnotes demo`
 def run_demo(
     out:str|Path, # The folder of the run
     progress:bool=False, # Show progress on stderr
-    at_request:Mapping[int, Callable[[], None]]|None=None, # What to do at the n-th request, such as to stop: for rehearsing accidents
+    at_request:Mapping[int, Callable[[], None]]|None=None, # What to do at the n-th request: to rehearse accidents
 )->str: # What was made, for a terminal
-    "Starts the practice site, and runs the demo's recipe on it. The site's log is appended to `.work/site-log.jsonl`."
+    "Runs the demo's recipe on a practice site of its own, whose log is appended to `.work/site-log.jsonl`."
     log = Path(out) / ".work" / "site-log.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     with PracticeSite(log_path=log, at_request=at_request) as site:
-        return run_recipe(demo_recipe(), out, connect_to=site.hosts, keys={"LIBRARY_KEY": API_KEY}, progress=progress).summary
+        keys = {"LIBRARY_KEY": API_KEY}
+        return run_recipe(demo_recipe(), out, connect_to=site.hosts, keys=keys, progress=progress).summary
 
-# %% ../nbs/70_recipe.ipynb #ef58156f
+# %% ../nbs/70_recipe.ipynb #3e3c6ba3
+def _questions_about(folder:Path, url:str|None)->list[str]:
+    "The questions of a run that were made from one address; none for a run without questions."
+    import datasets
+    if not (folder / "qa").exists(): return []
+    parts = datasets.load_from_disk(str(folder / "qa")).values()
+    asked = (pair for part in parts for pair in zip(part["question"], part["url"], strict=True))
+    return [question for question, page in asked if page == url]
+
+# %% ../nbs/70_recipe.ipynb #29f5f0e3
 def trace_record(
     folder:Path, # The folder of a run
     row:int, # Which document, counted from 0
 )->str: # Text for a terminal
-    "One record's way: the request, the text, the licence, the split, its blocks and its questions."
+    "One record's way: the request, the text, the licence, the split, its blocks, its questions. Raises `ValueError`."
     import datasets
     table = read_parquet(folder / "documents.parquet")
+    if not 0 <= row < table.num_rows: raise ValueError(f"row: {row} came, expected 0 to {table.num_rows - 1}")
     record = table.slice(row, 1).to_pylist()[0]
-    blocks = datasets.load_from_disk(str(folder / "causal"))[record["split"]].with_format("arrow")[:]["document_index"].to_pylist()
-    inside = [number for number, rows in enumerate(blocks) if row in rows]
-    asked = datasets.load_from_disk(str(folder / "qa")) if (folder / "qa").exists() else {}
-    questions = [q for part in asked.values() for q, url in zip(part["question"], part["url"], strict=True) if url == record["url"]]
-    whole = document_id(record["text"], record["url"] or "") == record["id"]  # the id was made of the text as it came
-    return "\n".join([
-        f"request    {json.loads(record['extra'] or '{}').get('request', record['url'])}, answered {record['fetched_at']:%Y-%m-%d %H:%M:%S} UTC",
-        f"record     {record['id']}", f"           {record['title']}, {record['url']}", f"licence    {record['license']}",
-        f"text       {len(record['text']):,} characters, {'as it came' if whole else 'changed by cleaning'}", f"split      {record['split']}",
-        f"blocks     {', '.join(map(str, inside))} of causal/{record['split']}", *[f"question   {question}" for question in questions[:3]]])
+    split, url = record["split"], record["url"]
+    request = json.loads(record["extra"] or "{}").get("request", url)
+    whole = document_id(record["text"], url or "") == record["id"]  # the id was made of the text as it came
+    blocks = datasets.load_from_disk(str(folder / "causal"))[split].with_format("arrow")[:]["document_index"]
+    inside = [str(number) for number, rows in enumerate(blocks.to_pylist()) if row in rows]
+    steps = [
+        ("request", f"{request}, answered {record['fetched_at']:%Y-%m-%d %H:%M:%S} UTC"),
+        ("record", record["id"]), ("", f"{record['title']}, {url}"), ("licence", record["license"]),
+        ("text", f"{len(record['text']):,} characters, {'as it came' if whole else 'changed by cleaning'}"),
+        ("split", split), ("blocks", f"{', '.join(inside)} of causal/{split}"),
+        *[("question", question) for question in _questions_about(folder, url)[:3]]]
+    return "\n".join(f"{name:10} {value}" for name, value in steps)
 
+# %% ../nbs/70_recipe.ipynb #d102374e
 def _described_rows(part:Any, tokenizer:Any, rows:int)->Iterator[str]:
     "A few rows of a split, decoded."
     for row in part.select(range(min(rows, part.num_rows))):
         if "input_ids" in row:
             ids = [token for token, seen in zip(row["input_ids"], row["attention_mask"], strict=True) if seen]
-            yield f"  {len(set(row['document_index']))} documents, {len(ids)} tokens: " + _one_line(tokenizer.decode(ids) if tokenizer else str(ids))
-        elif "question" in row: yield f"  {row['question']} → {_one_line(' / '.join(row['answers']['text']) or '(no answer in the context)')}"
+            shown = _one_line(tokenizer.decode(ids) if tokenizer else str(ids))
+            yield f"  {len(set(row['document_index']))} documents, {len(ids)} tokens: {shown}"
+        elif "question" in row:
+            answer = " / ".join(row["answers"]["text"]) or "(no answer in the context)"
+            yield f"  {row['question']} → {_one_line(answer)}"
         else: yield "  " + _one_line(str(row))
 
 def _one_line(text:str)->str: return " ".join(text.split())[:160]
 
-# %% ../nbs/70_recipe.ipynb #7799832d
+# %% ../nbs/70_recipe.ipynb #07eb3769
+def _describe_table(table:pa.Table, path:Path, rows:int)->str:
+    kinds = ", ".join(f"{f.name}: {f.type}" for f in table.schema)
+    return f"{path}: {table.num_rows:,} rows\n  {kinds}\n{show(table, n=rows, width=40)!r}"
+
+def _describe_dataset(path:Path, rows:int)->str:
+    import datasets
+    tokenizer = load_tokenizer(path.parent / "tokenizer") if (path.parent / "tokenizer").exists() else None
+    lines = [f"{path}"]
+    for name, part in datasets.load_from_disk(str(path)).items():
+        lines.append(f" {name}: {part.num_rows:,} rows, {', '.join(part.column_names)}")
+        lines += _described_rows(part, tokenizer, rows)
+    return "\n".join(lines)
+
+# %% ../nbs/70_recipe.ipynb #5e163dd6
 def describe(
     path:str|Path, # A run's folder, a saved dataset, a Parquet or a JSONL file
     rows:int=3, # How many rows to show
@@ -459,20 +523,10 @@ def describe(
     if path.suffix == ".parquet": return _describe_table(read_parquet(path), path, rows)
     if path.suffix == ".jsonl": return _describe_table(read_jsonl(path), path, rows)
     if (path / "dataset_dict.json").exists(): return _describe_dataset(path, rows)
-    if not (path / "recipe.json").exists(): raise ValueError(f"{path}: expected a run, a saved dataset, a .parquet or a .jsonl file")
-    if not (path / "README.md").exists(): raise ValueError(f"{path}: the run is not finished; run the same command again")
+    if not (path / "recipe.json").exists():
+        raise ValueError(f"{path}: expected a run, a saved dataset, a .parquet or a .jsonl file")
+    if not (path / "README.md").exists():
+        raise ValueError(f"{path}: the run is not finished; run the same command again")
     parts = [_describe_dataset(path / name, rows) for name in ("causal", "qa") if (path / name).exists()]
     funnel = pa.Table.from_pylist(json.loads((path / "funnel.json").read_text(encoding="utf-8")))
     return "\n\n".join([repr(show(funnel, n=20)), *parts, "One record's way\n" + trace_record(path, 0)])
-
-def _describe_table(table:pa.Table, path:Path, rows:int)->str:
-    kinds = ", ".join(f"{f.name}: {f.type}" for f in table.schema)
-    return f"{path}: {table.num_rows:,} rows\n  {kinds}\n{show(table, n=rows, width=40)!r}"
-
-def _describe_dataset(path:Path, rows:int)->str:
-    import datasets
-    tokenizer = load_tokenizer(path.parent / "tokenizer") if (path.parent / "tokenizer").exists() else None
-    lines = [f"{path}"]
-    for name, part in datasets.load_from_disk(str(path)).items():
-        lines += [f" {name}: {part.num_rows:,} rows, {', '.join(part.column_names)}", *_described_rows(part, tokenizer, rows)]
-    return "\n".join(lines)

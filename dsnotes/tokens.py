@@ -6,9 +6,9 @@
 __all__ = ['FastTokenizer', 'EOS', 'PAD', 'COLOURS', 'VISIBLE', 'train_tokenizer', 'TokenView', 'show_tokens', 'tokenize',
            'count_tokens', 'fertility', 'load_tokenizer']
 
-# %% ../nbs/31_tokens.ipynb #be4929c2
-import os
+# %% ../nbs/31_tokens.ipynb #32cdecb7
 import html
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,37 +22,40 @@ import pyarrow as pa
 
 from .records import row_stage
 
-# %% ../nbs/31_tokens.ipynb #db0f6b0f
-FastTokenizer = Any  # a transformers.PreTrainedTokenizerFast; transformers is imported where it is used, since that takes seconds
+# %% ../nbs/31_tokens.ipynb #e772ce5d
+FastTokenizer = Any  # a transformers.PreTrainedTokenizerFast; that import takes seconds, so it waits until needed
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # else it advises PyTorch, which no tokenizer needs
-EOS, PAD = "<|endoftext|>", "<|pad|>"  # two tokens: if the end were also the padding, masking one would hide the other
+EOS, PAD = "<|endoftext|>", "<|pad|>"  # two tokens: what hides the padding from training must not hide the ends
 
+# %% ../nbs/31_tokens.ipynb #65bf25f9
 def train_tokenizer(
     texts:Iterable[str]|pa.ChunkedArray, # Texts like those the model will read
     vocab_size:int=8192, # Tokens at most: 256 bytes, EOS, PAD, and merges as long as a pair occurs twice
 )->FastTokenizer: # A `PreTrainedTokenizerFast` with EOS and PAD
-    "A byte-level BPE tokenizer (Radford et al. 2019, section 2.2); the same texts give the same one. Raises `ValueError`, `TypeError`."
+    "Byte-level BPE (Radford et al. 2019, 2.2), the same for the same texts. Raises `ValueError`, `TypeError`."
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
-    if vocab_size < 258: raise ValueError(f"vocab_size: {vocab_size} came, expected at least 258 tokens (256 bytes, EOS and PAD)")
+    if vocab_size < 258:
+        raise ValueError(f"vocab_size: {vocab_size} came, expected at least 258 tokens (256 bytes, EOS and PAD)")
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size, min_frequency=2, special_tokens=[EOS, PAD], show_progress=False,
-                                  initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # all 256 bytes, also those that no text has
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, min_frequency=2, special_tokens=[EOS, PAD],
+                                  initial_alphabet=alphabet, show_progress=False)
     core.train_from_iterator(_strings(texts), trainer)
     return PreTrainedTokenizerFast(tokenizer_object=core, eos_token=EOS, pad_token=PAD)
 
-# %% ../nbs/31_tokens.ipynb #22e0c66c
+# %% ../nbs/31_tokens.ipynb #c1500e35
 def _strings(texts:Iterable[str]|pa.Array|pa.ChunkedArray)->Iterator[str]:
-    "The texts one by one, or the error that names the one that is none."
+    "The texts one by one; `TypeError` for a lone string, and for the first that is no string."
     if isinstance(texts, str): raise TypeError("texts: one string came, expected a list of them")
     if isinstance(texts, pa.Array|pa.ChunkedArray): texts = texts.to_pylist()
     for number, text in enumerate(texts):
         if not isinstance(text, str): raise TypeError(f"texts, number {number}: {text!r} came, expected a string")
         yield text
 
-# %% ../nbs/31_tokens.ipynb #4bde0f48
+# %% ../nbs/31_tokens.ipynb #5d5b8a62
 COLOURS = ("#cfe8ff", "#ffe3b3", "#d5f5d0", "#f6d1e6", "#e2d9f7")
 VISIBLE = str.maketrans({" ": "·", "\t": "⇥", "\n": "⏎", "\r": "␍", "\u00a0": "⍽", "\u200b": "⟨200b⟩"})
 
@@ -65,42 +68,22 @@ class TokenView:
     def __repr__(self)->str: return "|".join(self.pieces)
 
     def _repr_html_(self)->str:
-        spans = (f"<span title='id {number}' style='background:{COLOURS[place % len(COLOURS)]};color:#111'>{html.escape(piece)}</span>"
-                 + ("<br>" if "⏎" in piece else "") for place, (piece, number) in enumerate(zip(self.pieces, self.ids, strict=True)))
+        def span(place:int, piece:str)->str:
+            colour, end = COLOURS[place % len(COLOURS)], "<br>" if "⏎" in piece else ""
+            look = f"title='id {self.ids[place]}' style='background:{colour};color:#111'"
+            return f"<span {look}>{html.escape(piece)}</span>{end}"
+        spans = (span(place, piece) for place, piece in enumerate(self.pieces))
         style = "font-family:monospace;line-height:1.8;overflow-wrap:anywhere"
         return f"<div style='{style}'>{'<wbr>'.join(spans)}<div><small>{len(self.ids)} tokens</small></div></div>"
 
-# %% ../nbs/31_tokens.ipynb #4cb59e75
-def show_tokens(
-    text:str, # Any text
-    tokenizer:FastTokenizer, # Who cuts it
-    allow_control:bool=False, # Read the names of control tokens in the text as control tokens: to see the danger, not for data
-)->TokenView: # Displays itself in Jupyter
-    "The text as the model sees it, one colour a token; the pieces together are the whole text."
-    with _plain(tokenizer, as_text=not allow_control) as core: encoding = core.encode(text, add_special_tokens=False)
-    spans, pieces, shown_to = encoding.offsets, [], 0
-    for place, (start, end) in enumerate(spans):
-        shared = start < shown_to or (place + 1 < len(spans) and spans[place + 1][0] < end)  # a part of a character
-        gap = text[shown_to:start]  # some tokenizers leave white space out of a token's span
-        pieces.append((gap + (_bytes_shown(encoding.tokens[place]) if shared else text[start:end])).translate(VISIBLE))
-        shown_to = max(shown_to, end)
-    return TokenView(tuple(pieces), tuple(encoding.ids))
-
-def _bytes_shown(token:str)->str:
-    "A token's bytes in hexadecimal where its name spells bytes, as Llama 2 does (<0xC3>) or as GPT-2 does (Ã), else its name."
-    from tokenizers.pre_tokenizers import ByteLevel
-    if token.startswith("<0x"): return f"⟨{token[3:5].lower()}⟩"
-    names = sorted(ByteLevel.alphabet())  # printable bytes stand for themselves, the others are U+0100, U+0101, … in order
-    hidden = sorted(set(range(256)) - set(map(ord, names)))
-    byte = {name: ord(name) if ord(name) < 256 else hidden[ord(name) - 256] for name in names}
-    return "⟨" + "".join(f"{byte[c]:02x}" for c in token) + "⟩" if set(token) <= set(byte) else token
-
-# %% ../nbs/31_tokens.ipynb #ae016652
+# %% ../nbs/31_tokens.ipynb #dbc802f1
 @contextmanager
-def _plain(tokenizer:FastTokenizer, as_text:bool=True)->Iterator[Any]: # The Rust tokenizer inside, for the time of the block
+def _plain(tokenizer:FastTokenizer, as_text:bool=True)->Iterator[Any]: # The tokenizer's Rust core
     "Encodes whole texts: no truncation or padding left over from earlier calls, and names of control tokens as text."
     core = getattr(tokenizer, "backend_tokenizer", None)
-    if core is None: raise TypeError(f"tokenizer: {type(tokenizer).__name__} came, expected a fast tokenizer (transformers.PreTrainedTokenizerFast)")
+    if core is None:
+        came = type(tokenizer).__name__
+        raise TypeError(f"tokenizer: {came} came, expected a fast tokenizer (transformers.PreTrainedTokenizerFast)")
     before, truncation, padding = core.encode_special_tokens, core.truncation, core.padding
     core.encode_special_tokens = as_text
     core.no_truncation()
@@ -111,7 +94,34 @@ def _plain(tokenizer:FastTokenizer, as_text:bool=True)->Iterator[Any]: # The Rus
         if truncation: core.enable_truncation(**truncation)
         if padding: core.enable_padding(**padding)
 
-# %% ../nbs/31_tokens.ipynb #5e5222dd
+# %% ../nbs/31_tokens.ipynb #5fd826ee
+def show_tokens(
+    text:str, # Any text
+    tokenizer:FastTokenizer, # Who cuts it
+    allow_control:bool=False, # Let the text spell control tokens: to see the danger, not for data
+)->TokenView: # Displays itself in Jupyter
+    "The text as the model sees it, one colour a token; the pieces together are the whole text."
+    with _plain(tokenizer, as_text=not allow_control) as core: encoding = core.encode(text, add_special_tokens=False)
+    next_starts = [start for start, _ in encoding.offsets[1:]] + [len(text)]
+    pieces, shown_to = [], 0
+    for token, (start, end), next_start in zip(encoding.tokens, encoding.offsets, next_starts, strict=False):
+        shared = start < shown_to or next_start < end  # a part of a character
+        gap = text[shown_to:start]  # some tokenizers leave white space out of a token's span
+        pieces.append((gap + (_bytes_shown(token) if shared else text[start:end])).translate(VISIBLE))
+        shown_to = max(shown_to, end)
+    return TokenView(tuple(pieces), tuple(encoding.ids))
+
+# %% ../nbs/31_tokens.ipynb #a999a5f4
+def _bytes_shown(token:str)->str:
+    "A token's bytes in hexadecimal where its name spells bytes, as in Llama 2 (<0xC3>) or GPT-2 (Ã), else its name."
+    from tokenizers.pre_tokenizers import ByteLevel
+    if token.startswith("<0x"): return f"⟨{token[3:5].lower()}⟩"
+    names = sorted(ByteLevel.alphabet())  # printable bytes stand for themselves, the others are U+0100, U+0101, …
+    hidden = sorted(set(range(256)) - set(map(ord, names)))
+    byte = {name: ord(name) if ord(name) < 256 else hidden[ord(name) - 256] for name in names}
+    return "⟨" + "".join(f"{byte[c]:02x}" for c in token) + "⟩" if set(token) <= set(byte) else token
+
+# %% ../nbs/31_tokens.ipynb #e36d38cb
 @row_stage
 def tokenize(
     table:pa.Table, # A table of documents
@@ -119,35 +129,46 @@ def tokenize(
     column:str="formatted", # Which column holds the text
     batch_rows:int=1000, # Texts encoded at a time, which bounds the memory
 )->pa.Table: # The same rows with `input_ids` list<int32>, each ending in EOS
-    "Adds the token ids of each text and one EOS. Raises `ValueError` for a missing column, a null, or a control token from the text."
-    if column not in table.column_names: raise ValueError(f"column: {column!r} came, expected one of {', '.join(table.column_names)}")
-    if tokenizer.eos_token_id is None: raise ValueError("tokenizer: it has no EOS token, and documents could not be told apart")
+    "Adds the token ids of each text and one EOS. Raises `ValueError`, also for a control token that a text spelt."
+    if tokenizer.eos_token_id is None: raise ValueError(_NO_EOS.format("tokenizer"))
     if batch_rows < 1: raise ValueError(f"batch_rows: {batch_rows} came, expected at least 1 row")
-    texts = table[column]
-    if texts.null_count: raise ValueError(f"column {column!r}: {texts.null_count} nulls came, expected a text in every row")
-    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
-        raise ValueError(f"column {column!r}: {texts.type} came, expected strings")
+    texts = _text_column(table, column)
     starts = range(0, len(texts), batch_rows)
     chunks = [_encode(texts.slice(start, batch_rows).to_pylist(), tokenizer) for start in starts]
     input_ids = pa.chunked_array(chunks, pa.list_(pa.int32()))
     kept = [name for name in table.column_names if name != "input_ids"]
     return table.select(kept).append_column("input_ids", input_ids)
 
-# %% ../nbs/31_tokens.ipynb #e793f857
+# %% ../nbs/31_tokens.ipynb #f36b642b
+_NO_EOS = "{}: it has no EOS token, and documents could not be told apart"
+
+def _text_column(table:pa.Table, column:str)->pa.ChunkedArray: # (n_rows,) strings
+    "A column with a text in every row, or the `ValueError` that says what is wrong with it."
+    if column not in table.column_names:
+        raise ValueError(f"column: {column!r} came, expected one of {', '.join(table.column_names)}")
+    texts = table[column]
+    if texts.null_count:
+        raise ValueError(f"column {column!r}: {texts.null_count} nulls came, expected a text in every row")
+    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+        raise ValueError(f"column {column!r}: {texts.type} came, expected strings")
+    return texts
+
+# %% ../nbs/31_tokens.ipynb #25ec3dd6
 def _encode(texts:list[str], tokenizer:FastTokenizer)->pa.ListArray: # (n_texts,) list<int32>
     "The ids of each text and one EOS."
-    with _plain(tokenizer) as core: rows = [encoding.ids for encoding in core.encode_batch_fast(texts, add_special_tokens=False)]
-    for row in rows: row.append(tokenizer.eos_token_id)
+    with _plain(tokenizer) as core: encodings = core.encode_batch_fast(texts, add_special_tokens=False)
+    rows = [[*encoding.ids, tokenizer.eos_token_id] for encoding in encodings]
     ends = np.cumsum([0, *map(len, rows)])
     ids = np.fromiter(chain.from_iterable(rows), np.int32, count=int(ends[-1]))
-    control = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id} | {tokenizer.eos_token_id}  # "unknown" does come from text
-    found = np.isin(ids, list(control))
-    if int(found.sum()) != len(rows):
-        row = int(np.searchsorted(ends, np.flatnonzero(found & ~np.isin(np.arange(len(ids)), ends[1:] - 1))[0], side="right")) - 1
-        raise ValueError(f"row {row} of its batch: a control token came out of the text, expected none: {texts[row][:60]!r}")
+    specials = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}  # "unknown" does come from text
+    control = specials | {tokenizer.eos_token_id}
+    if int(np.isin(ids, list(control)).sum()) != len(rows):  # more than each row's last
+        row = next(number for number, row_ids in enumerate(rows) if not control.isdisjoint(row_ids[:-1]))
+        came = f"a control token came out of the text, expected none: {texts[row][:60]!r}"
+        raise ValueError(f"row {row} of its batch: {came}")
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(ids))
 
-# %% ../nbs/31_tokens.ipynb #0621f4fc
+# %% ../nbs/31_tokens.ipynb #de0ded2e
 def count_tokens(
     text:str, # Any text
     tokenizer:FastTokenizer, # Who cuts it
@@ -161,23 +182,26 @@ def fertility(
 )->float: # Tokens a word, 1.0 at best; nan when there are no words
     "Tokens a word, with words as white space separates them (Rust et al. 2021)."
     known = list(_strings(texts))
-    with _plain(tokenizer) as core: n_tokens = sum(len(e.ids) for e in core.encode_batch_fast(known, add_special_tokens=False))
+    with _plain(tokenizer) as core: encodings = core.encode_batch_fast(known, add_special_tokens=False)
+    n_tokens = sum(len(encoding.ids) for encoding in encodings)
     n_words = sum(len(text.split()) for text in known)
     return n_tokens / n_words if n_words else float("nan")
 
-# %% ../nbs/31_tokens.ipynb #e6507e84
+# %% ../nbs/31_tokens.ipynb #c613b43d
 def load_tokenizer(
     path_or_name:str|Path, # A folder, or a model's name on the Hugging Face Hub
     pad_token:str=PAD, # What to use where the tokenizer has no PAD, or one that is also its EOS
 )->FastTokenizer: # A `PreTrainedTokenizerFast` with EOS and PAD
-    "A saved tokenizer, with a PAD distinct from its EOS; warns when one was added. Raises `ValueError` when it has no EOS."
+    "A tokenizer whose PAD is not its EOS; warns when one was added. Raises `ValueError` when it has no EOS."
     from transformers import AutoTokenizer
     tokenizer = AutoTokenizer.from_pretrained(str(path_or_name))
     if getattr(tokenizer, "backend_tokenizer", None) is None:
         raise ValueError(f"{path_or_name}: a {type(tokenizer).__name__} came, expected a fast tokenizer")
-    if tokenizer.eos_token_id is None: raise ValueError(f"{path_or_name}: it has no EOS token, and documents could not be told apart")
-    if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
-        if pad_token == tokenizer.eos_token: raise ValueError(f"pad_token: {pad_token!r} came, which is the EOS; expected another token")
-        if tokenizer.add_special_tokens({"pad_token": pad_token}):
-            warnings.warn(f"{path_or_name}: {pad_token!r} was added as PAD; resize the model's embeddings to {len(tokenizer)}", stacklevel=2)
+    if tokenizer.eos_token_id is None: raise ValueError(_NO_EOS.format(path_or_name))
+    if tokenizer.pad_token_id not in (None, tokenizer.eos_token_id): return tokenizer
+    if pad_token == tokenizer.eos_token:
+        raise ValueError(f"pad_token: {pad_token!r} came, which is the EOS; expected another token")
+    if tokenizer.add_special_tokens({"pad_token": pad_token}):
+        told = f"{pad_token!r} was added as PAD; resize the model's embeddings to {len(tokenizer)}"
+        warnings.warn(f"{path_or_name}: {told}", stacklevel=2)
     return tokenizer

@@ -7,10 +7,13 @@ import socket
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))  # tools/lessons.py runs the notebooks
+hypothesis.settings.register_profile("shared machine", deadline=None)  # nothing is timed in a test
+hypothesis.settings.load_profile("shared machine")
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="true")
 
 

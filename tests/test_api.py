@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,10 @@ from hypothesis import given, strategies as st
 
 from dsnotes import api
 from dsnotes.api import (
-    ApiError, BodyCursor, LinkHeader, OffsetLimit, PageNumber, collect, find_value, item_documents, page_items, quota_wait, read_links, with_query,
+    ApiError, BodyCursor, LinkHeader, OffsetLimit, PageNumber, collect, find_value, item_documents, page_items,
+    quota_wait, read_links, with_query,
 )
-from dsnotes.fetch import Fetcher, Response
+from dsnotes.fetch import Fetcher, Refused, Response
 from dsnotes.practice import API_KEY, Fault, PracticeSite
 from dsnotes.records import check_documents
 
@@ -37,7 +39,8 @@ class Desk:
         came = self.answer(urlsplit(url).path, dict(parse_qsl(urlsplit(url).query)))
         status, body, head, cached = came if len(came) == 4 else (200, *came, False)
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return Response(url, url, status, {"content-type": "application/json"} | head, body, datetime.now(UTC), cached)
+        head = {"content-type": "application/json"} | head
+        return Response(url, url, status, head, body, datetime.now(UTC), cached)
 
 
 def numbered(n: int, cap: int, told: bool) -> Any:
@@ -67,39 +70,48 @@ def test_the_practice_site_in_four_ways(tmp_path: Path, way: str, paginator: Any
         first = [item["name"] for item in collect(fetcher, START + way, paginator, headers=KEY)]
         assert len(first) > 500 and len(first) == fetcher.get(START + "offset", headers=KEY).json()["total"]
         sent = fetcher.requests_sent
-        assert [item["name"] for item in collect(fetcher, START + way, paginator, headers=KEY, progress=True)] == first
+        again = collect(fetcher, START + way, paginator, headers=KEY, progress=True)
+        assert [item["name"] for item in again] == first
         assert fetcher.requests_sent == sent
 
 
 def test_errors_with_status_200(tmp_path: Path) -> None:
     with PracticeSite() as site, Fetcher(AGENT, connect_to=site.hosts, pace=0, cache=tmp_path / "c") as fetcher:
         site.faults.append(Fault("error_page", host="library.test", path="/api/*", times=1))
-        with pytest.raises(ApiError, match="something went wrong"): list(collect(fetcher, START + "pages", PageNumber(), headers=KEY))
-        assert next(collect(fetcher, START + "pages", PageNumber(), headers=KEY))["name"]  # the wrong page in the cache is asked for again
+        with pytest.raises(ApiError, match="something went wrong"):
+            list(collect(fetcher, START + "pages", PageNumber(), headers=KEY))
+        # the wrong page in the cache is asked for again
+        assert next(collect(fetcher, START + "pages", PageNumber(), headers=KEY))["name"]
 
 
 def test_a_cursor_that_repeats(tmp_path: Path) -> None:
     with PracticeSite() as site, Fetcher(AGENT, connect_to=site.hosts, pace=0) as fetcher:
         site.faults.append(Fault("same_cursor", host="library.test"))
-        with pytest.raises(ApiError, match="repeats"): list(collect(fetcher, START + "cursor", BodyCursor(), headers=KEY))
+        with pytest.raises(ApiError, match="repeats"):
+            list(collect(fetcher, START + "cursor", BodyCursor(), headers=KEY))
         assert fetcher.requests_sent == 2
 
 
 def test_without_a_key_the_server_is_quoted() -> None:
     with PracticeSite() as site, Fetcher(AGENT, connect_to=site.hosts, pace=0) as fetcher:
-        with pytest.raises(ApiError, match=r"401.*Authorization"): list(collect(fetcher, START + "pages", PageNumber()))
+        with pytest.raises(ApiError, match=r"401.*Authorization"):
+            list(collect(fetcher, START + "pages", PageNumber()))
 
 
 def test_the_key_goes_to_its_own_host_only() -> None:
-    pages = {"/1": "http://evil.test/2", "/2": "http://x.test:8080/3", "/3": "https://x.test/4", "/4": "http://x.test:80/5", "/5": None}
-    desk: Any = Desk(lambda path, _: ({"items": [{}]}, {"link": f'<{pages[path]}>; rel="next"'} if pages[path] else {}))
+    pages = {"/1": "http://evil.test/2", "/2": "http://x.test:8080/3", "/3": "https://x.test/4",
+             "/4": "http://x.test:80/5"}
+    def answer(path: str, _: Any) -> Any:
+        return {"items": [{}]}, {"link": f'<{pages[path]}>; rel="next"'} if path in pages else {}
+    desk: Any = Desk(answer)
     assert len(list(collect(desk, "http://x.test/1", LinkHeader(), headers=KEY))) == 5
     assert [visit.headers for visit in desk.asked] == [KEY, {}, {}, {}, KEY]
 
 
 @pytest.mark.parametrize(("status", "body"), [
-    (200, b"<h1>Sorry"), (200, {"error": "no"}), (200, {"errors": [1], "items": []}), (200, {"items": None}), (200, {"results": []}), (200, "text"),
-    (200, {"items": {"a": 1}}), (200, {"items": [1]}), (200, None), (403, {"items": []}), (500, b"\xff")])
+    (200, b"<h1>Sorry"), (200, {"error": "no"}), (200, {"errors": [1], "items": []}), (200, {"items": None}),
+    (200, {"results": []}), (200, "text"), (200, {"items": {"a": 1}}), (200, {"items": [1]}), (200, None),
+    (403, {"items": []}), (500, b"\xff")])
 def test_what_is_no_page_of_records(status: int, body: Any) -> None:
     desk: Any = Desk(lambda *_: (status, body, {}, False))
     with pytest.raises(ApiError, match=r"http://x\.test/\?…: "): list(collect(desk, "http://x.test/", BodyCursor()))
@@ -114,7 +126,8 @@ def test_a_wrong_page_from_the_cache_is_asked_for_once_more() -> None:
 def test_an_error_that_repeats_the_key_is_not_passed_on() -> None:
     desk: Any = Desk(lambda *_: (200, {"error": "no such key: s3cr3t-value"}, {}, False))
     with pytest.raises(ApiError) as caught:
-        list(collect(desk, "http://x.test/?token=s3cr3t-value", BodyCursor(), headers={"Authorization": "Bearer s3cr3t-value"}))
+        key = {"Authorization": "Bearer s3cr3t-value"}
+        list(collect(desk, "http://x.test/?token=s3cr3t-value", BodyCursor(), headers=key))
     assert "s3cr3t" not in str(caught.value)
 
 
@@ -125,7 +138,8 @@ def test_max_pages_and_items() -> None:
     with pytest.raises(ValueError, match="items"): list(collect(desk, "http://x.test/x", OffsetLimit(), items="data"))
     nested: Any = Desk(lambda *_: ({"query": {"search": [{"n": 1}]}}, {}))
     assert list(collect(nested, "http://x.test/", BodyCursor(), items="query.search")) == [{"n": 1}]
-    assert list(collect(nested, "http://x.test/", PageNumber(items="query.search"), items="query.search", max_pages=1)) == [{"n": 1}]
+    paged = PageNumber(items="query.search")
+    assert list(collect(nested, "http://x.test/", paged, items="query.search", max_pages=1)) == [{"n": 1}]
 
 
 def test_page_zero() -> None:
@@ -140,7 +154,8 @@ def test_page_zero() -> None:
     ("0", "soon", 0), ("0", "-5", 0), ("0", "nan", 0), ("0", "inf", 0)])
 def test_quota_wait(remaining: str | None, reset: str | None, seconds: float) -> None:
     headers = {"x-ratelimit-remaining": remaining, "x-ratelimit-reset": reset}
-    assert quota_wait({name: value for name, value in headers.items() if value is not None}, now=1_700_000_000) == seconds
+    sent = {name: value for name, value in headers.items() if value is not None}
+    assert quota_wait(sent, now=1_700_000_000) == seconds
 
 
 def test_the_client_waits_before_the_quota_is_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,22 +163,27 @@ def test_the_client_waits_before_the_quota_is_exceeded(monkeypatch: pytest.Monke
     monkeypatch.setattr(api, "time", SimpleNamespace(sleep=slept.append, time=lambda: 1_700_000_000.0))
     def answer(_: str, query: dict[str, str]) -> Any:
         page = int(query["page"])
-        return {"items": [{}], "pages": 3}, {"x-ratelimit-remaining": str(2 - page) if page < 3 else "0", "x-ratelimit-reset": "20"}
+        left = str(2 - page) if page < 3 else "0"
+        return {"items": [{}], "pages": 3}, {"x-ratelimit-remaining": left, "x-ratelimit-reset": "20"}
     desk: Any = Desk(answer)
-    assert len(list(collect(desk, "http://x.test/", PageNumber()))) == 3 and slept == [0, 20]  # after the last page there is nothing to wait for
-    with pytest.raises(ApiError, match="20 more seconds"): list(collect(desk, "http://x.test/", PageNumber(), max_wait=10))
+    assert len(list(collect(desk, "http://x.test/", PageNumber()))) == 3
+    assert slept == [0, 20]  # after the last page there is nothing to wait for
+    with pytest.raises(ApiError, match="20 more seconds"):
+        list(collect(desk, "http://x.test/", PageNumber(), max_wait=10))
 
 
 # small parts
 
 @pytest.mark.parametrize(("header", "links"), [
-    ('<http://a.test/2>; rel="next", <http://a.test/9>; rel="last"', {"next": "http://a.test/2", "last": "http://a.test/9"}),
+    ('<http://a.test/2>; rel="next", <http://a.test/9>; rel="last"',
+     {"next": "http://a.test/2", "last": "http://a.test/9"}),
     ('<2>; rel="prev next"', {"prev": "http://a.test/x/2", "next": "http://a.test/x/2"}),
     ('</2>;rel=next', {"next": "http://a.test/2"}),
     ('<http://a.test/?a=1,2;3>; title="a, \\"b\\"; rel=x"; REL="Next"', {"next": "http://a.test/?a=1,2;3"}),
     ('<a>; rel="next"; rel="prev"', {"next": "http://a.test/x/a"}),
     ('<a>; rel="next"; anchor="#foo", <b>; rel=next', {"next": "http://a.test/x/b"}),
     ("", {}), ("nonsense", {}), ("<a>", {}), ('<a>; rel=""', {}), ("<<<,,,;;;", {}),
+    ('<http://[>; rel="next", <b>; rel="last"', {"next": "http://[", "last": "http://a.test/x/b"}),
 ])
 def test_read_links(header: str, links: dict[str, str]) -> None:
     assert read_links(header, "http://a.test/x/1") == links
@@ -174,12 +194,22 @@ def test_read_links_takes_any_text(header: str) -> None:
     assert isinstance(read_links(header, "http://a.test/"), dict)
 
 
+def test_a_next_address_that_cannot_be_read_is_told() -> None:
+    with PracticeSite() as site, Fetcher(AGENT, connect_to=site.hosts, pace=0) as fetcher:
+        first = fetcher.get(START + "link", headers=KEY)
+        broken = replace(first, headers={**first.headers, "link": '<http://[>; rel="next"'})
+        desk: Any = SimpleNamespace(get=lambda url, **more: broken if "[" not in url else fetcher.get(url, **more))
+        with pytest.raises(Refused): list(collect(desk, START + "link", LinkHeader(), headers=KEY))
+
+
 def test_with_query() -> None:
-    assert with_query("http://a.test/?q=a+b&page=9&empty=#f", page=1, url="é") == "http://a.test/?q=a+b&empty=&page=1&url=%C3%A9#f"
+    url = "http://a.test/?q=a+b&page=9&empty=#f"
+    assert with_query(url, page=1, url="é") == "http://a.test/?q=a+b&empty=&page=1&url=%C3%A9#f"
 
 
 def test_find_value_and_page_items() -> None:
-    assert find_value({"a": {"b": 1}}, "a.b") == 1 and find_value({"a": [1]}, "a.b") is None and find_value([], "a") is None
+    assert find_value({"a": {"b": 1}}, "a.b") == 1
+    assert find_value({"a": [1]}, "a.b") is None and find_value([], "a") is None
     assert page_items([{"a": 1}]) == [{"a": 1}] and page_items({"items": []}) == []
 
 
@@ -187,16 +217,21 @@ def test_find_value_and_page_items() -> None:
 
 def test_item_documents() -> None:
     when = datetime(2024, 12, 1, tzinfo=UTC)
-    items = [{"doc": "One.", "name": "a", "url": "http://a.test/1", "kind": "x", "more": {"b": [1]}}, {"doc": None, "name": "b"}]
-    table = check_documents(item_documents(items, source="a.test", fields={"doc": "text", "name": "title", "url": "url"}, fetched_at=when))
-    rows = table.to_pylist()
-    assert [(row["text"], row["title"], row["url"]) for row in rows] == [("One.", "a", "http://a.test/1"), ("", "b", None)]
-    assert json.loads(rows[0]["extra"]) == {"kind": "x", "more": {"b": [1]}} and rows[1]["extra"] is None and rows[0]["fetched_at"] == when
+    full = {"doc": "One.", "name": "a", "url": "http://a.test/1", "kind": "x", "more": {"b": [1]}}
+    items, fields = [full, {"doc": None, "name": "b"}], {"doc": "text", "name": "title", "url": "url"}
+    one, two = check_documents(item_documents(items, source="a.test", fields=fields, fetched_at=when)).to_pylist()
+    assert (one["text"], one["title"], one["url"]) == ("One.", "a", "http://a.test/1")
+    assert (two["text"], two["title"], two["url"]) == ("", "b", None)
+    assert json.loads(one["extra"]) == {"kind": "x", "more": {"b": [1]}} and two["extra"] is None
+    assert one["fetched_at"] == when
     assert item_documents([], source="a.test", fields={"doc": "text"}).num_rows == 0
 
 
 @pytest.mark.parametrize(("fields", "message"), [
-    ({"doc": "texts"}, "'texts'"), ({"doc": "text", "name": "text"}, "'text'"), ({"name": "title"}, "to become 'text'"), ({"doc": "id"}, "'id'"),
-    ({"body": "text"}, "record 0.*'body'"), ({"doc": "text", "nmae": "title"}, "'nmae'"), ({"doc": "source"}, "'source'")])
+    ({"doc": "texts"}, "'texts'"), ({"doc": "text", "name": "text"}, "'text'"),
+    ({"name": "title"}, "to become 'text'"),
+    ({"doc": "id"}, "'id'"), ({"body": "text"}, "record 0.*'body'"), ({"doc": "text", "nmae": "title"}, "'nmae'"),
+    ({"doc": "source"}, "'source'")])
 def test_item_documents_names_what_is_wrong(fields: dict[str, str], message: str) -> None:
-    with pytest.raises(ValueError, match=message): item_documents([{"doc": "One.", "name": "a"}], source="a.test", fields=fields)
+    with pytest.raises(ValueError, match=message):
+        item_documents([{"doc": "One.", "name": "a"}], source="a.test", fields=fields)

@@ -1,4 +1,4 @@
-"""Causal-LM data sets: proven blocks, splits by page, defined results for tiny tables, folders that are whole or not there."""
+"""Causal-LM data sets: proven blocks, splits by page, tiny tables, folders that are whole or not there."""
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,12 +11,14 @@ from dsnotes.pack import pack
 from dsnotes.records import documents, mark_dropped, run_batches, stage_kind
 from dsnotes.tokens import EOS, train_tokenizer
 
-COLUMNS = {"input_ids", "attention_mask", "labels", "position_ids", "seq_lengths", "document_index", "document_offset"}
+COLUMNS = {"input_ids", "attention_mask", "labels", "position_ids",
+           "seq_lengths", "document_index", "document_offset"}
 TOKENIZER = train_tokenizer(["Measure the chain. Measure it again.", "Oil the chain."] * 2, vocab_size=280)
 
 
 def pages(*texts):
-    table = documents(dict(text=text, url=f"http://handbook.test/{number}", source="handbook.test") for number, text in enumerate(texts))
+    table = documents(dict(text=text, url=f"http://handbook.test/{number}", source="handbook.test")
+                      for number, text in enumerate(texts))
     return table.append_column("formatted", table["text"])
 
 
@@ -24,7 +26,8 @@ def splits(table, *names):
     return table.append_column("split", pa.array(names, pa.string()))
 
 
-TEXTS = ["Measure the chain.", "", "Oil the chain. " * 20, f"A text about {EOS} itself.", "x", "Measure it again, and again."]
+TEXTS = ["Measure the chain.", "", "Oil the chain. " * 20, f"A text about {EOS} itself.", "x",
+         "Measure it again, and again."]
 
 
 @pytest.fixture
@@ -45,12 +48,14 @@ def test_columns_rows_and_what_they_say(table, strategy):
         assert set(split.column_names) == COLUMNS
         for row in split:
             n = sum(row["attention_mask"])
-            assert len(row["input_ids"]) == len(row["labels"]) == len(row["position_ids"]) == sum(row["seq_lengths"]) == 16
+            assert len(row["input_ids"]) == len(row["labels"]) == len(row["position_ids"]) == 16
+            assert sum(row["seq_lengths"]) == 16
             assert row["labels"] == row["input_ids"][:n] + [-100] * (16 - n)
             assert row["input_ids"][n:] == [TOKENIZER.pad_token_id] * (16 - n)
             assert row["position_ids"] == [place for length in row["seq_lengths"] for place in range(length)]
             assert len(row["document_index"]) == len(row["seq_lengths"]) - (n < 16)
-    assert sum(row["input_ids"].count(TOKENIZER.eos_token_id) for split in dataset.values() for row in split) == len(TEXTS)
+    rows = [row for split in dataset.values() for row in split]
+    assert sum(row["input_ids"].count(TOKENIZER.eos_token_id) for row in rows) == len(TEXTS)
     assert {i for row in dataset["test"] for i in row["document_index"]} == {3, 5}
 
 
@@ -81,7 +86,8 @@ def test_the_split_is_a_row_stage_that_moves_no_record():
     assert assign_split(many.slice(100), 0.3) == split.slice(100)
     assert assign_split(split, 0.3) == split  # a split that was there is replaced, not doubled
     assert assign_split(many, 0.3, salt="again")["split"] != split["split"]
-    assert set(assign_split(many, 0.6).filter(pa.array([s == "test" for s in split["split"].to_pylist()]))["split"].to_pylist()) == {"test"}
+    was_test = pa.array([name == "test" for name in split["split"].to_pylist()])
+    assert set(assign_split(many, 0.6).filter(was_test)["split"].to_pylist()) == {"test"}
     assert assign_split(many.slice(0, 0)).schema.field("split").type == pa.string()
 
 
@@ -94,33 +100,42 @@ def test_without_a_url_the_id_decides_and_without_both_nothing_can():
 
 
 @pytest.mark.parametrize(("url", "page"), [
-    ("http://x.test/a#b", "http://x.test/a"), ("HTTP://X.test:80/./a?q=1#b", "http://x.test/a?q=1"), ("notes/a.txt#L3", "notes/a.txt"),
-    ("file:///a/b.pdf#page=3", "file:///a/b.pdf"), ("", "")])
+    ("http://x.test/a#b", "http://x.test/a"), ("HTTP://X.test:80/./a?q=1#b", "http://x.test/a?q=1"),
+    ("notes/a.txt#L3", "notes/a.txt"), ("file:///a/b.pdf#page=3", "file:///a/b.pdf"), ("", "")])
 def test_source_page(url, page):
     assert source_page(url) == page
 
 
 def test_tiny_tables_have_a_defined_result():
-    with pytest.warns(UserWarning, match="no page fell to test"): dataset = causal_dataset(splits(pages("a"), "train"), TOKENIZER, 8)
+    with pytest.warns(UserWarning, match="no page fell to test"):
+        dataset = causal_dataset(splits(pages("a"), "train"), TOKENIZER, 8)
     assert set(dataset) == {"train"}
-    assert set(causal_dataset(pages("a"), TOKENIZER, 8, test_share=0)) == {"train"}  # asked for, so nothing to warn of
-    with pytest.raises(ValueError, match="none of its 1 rows is in train"): causal_dataset(pages("a"), TOKENIZER, 8, test_share=1)
+    assert set(causal_dataset(pages("a"), TOKENIZER, 8, test_share=0)) == {"train"}  # asked for: nothing to warn of
+    with pytest.raises(ValueError, match="none of its 1 rows is in train"):
+        causal_dataset(pages("a"), TOKENIZER, 8, test_share=1)
     with pytest.raises(ValueError, match="none of its 0 rows is in train"): causal_dataset(pages(), TOKENIZER, 8)
-    with pytest.raises(ValueError, match="none of its 1 rows is in train"): causal_dataset(mark_dropped(pages("a"), [True], "x"), TOKENIZER, 8)
+    with pytest.raises(ValueError, match="none of its 1 rows is in train"):
+        causal_dataset(mark_dropped(pages("a"), [True], "x"), TOKENIZER, 8)
 
 
 def test_bad_input_is_named(table):
     from transformers import PreTrainedTokenizerFast
     alone = PreTrainedTokenizerFast(tokenizer_object=TOKENIZER.backend_tokenizer, eos_token=EOS, pad_token=EOS)
-    with pytest.raises(ValueError, match="is its PAD, expected one distinct from its EOS"): causal_dataset(table, alone)
-    with pytest.raises(ValueError, match="'dev' came, expected 'train' or 'test'"): causal_dataset(splits(pages("a"), "dev"), TOKENIZER)
-    with pytest.raises(ValueError, match="block_size: 2 came, expected at least the 3 tokens"): pad_blocks(pack(pa.array([[1, 2, 3]]), 3), 2, 0)
+    def with_ids(*rows): return table.append_column("input_ids", pa.array(rows, pa.list_(pa.int32())))
+    with pytest.raises(ValueError, match="is its PAD, expected one distinct from its EOS"):
+        causal_dataset(table, alone)
+    with pytest.raises(ValueError, match="'dev' came, expected 'train' or 'test'"):
+        causal_dataset(splits(pages("a"), "dev"), TOKENIZER)
+    with pytest.raises(ValueError, match="block_size: 2 came, expected at least the 3 tokens"):
+        pad_blocks(pack(pa.array([[1, 2, 3]]), 3), 2, 0)
     with pytest.raises(ValueError, match="token 5 came at its end, expected EOS, 0"):
-        causal_dataset(table.append_column("input_ids", pa.array([[5]] * 6, pa.list_(pa.int32()))), TOKENIZER)
+        causal_dataset(with_ids(*[[5]] * 6), TOKENIZER)
     with pytest.raises(ValueError, match="row 2: it is in 0 splits, expected 1"):  # not even an EOS
-        causal_dataset(table.append_column("input_ids", pa.array([[5, 0], [0], [], [0], [0], [0]], pa.list_(pa.int32()))), TOKENIZER)
-    same_page = table.set_column(table.column_names.index("url"), "url", pa.array([f"http://x.test/#{i}" for i in range(6)]))
-    with pytest.raises(ValueError, match=r"its page http://x\.test/ is in train and in test"): causal_dataset(same_page, TOKENIZER)
+        causal_dataset(with_ids([5, 0], [0], [], [0], [0], [0]), TOKENIZER)
+    urls = pa.array([f"http://x.test/#{i}" for i in range(6)])
+    same_page = table.set_column(table.column_names.index("url"), "url", urls)
+    with pytest.raises(ValueError, match=r"its page http://x\.test/ is in train and in test"):
+        causal_dataset(same_page, TOKENIZER)
 
 
 def edited(dataset, name, column, edit):
@@ -128,7 +143,8 @@ def edited(dataset, name, column, edit):
     table = dataset[name].with_format("arrow")[:]
     values = table[column].to_pylist()
     edit(values)
-    changed = table.set_column(table.column_names.index(column), column, pa.array(values, table.schema.field(column).type))
+    new = pa.array(values, table.schema.field(column).type)
+    changed = table.set_column(table.column_names.index(column), column, new)
     return DatasetDict({**dataset, name: Dataset(changed)})
 
 
@@ -146,17 +162,21 @@ def swap(values): values[0][0], values[0][1] = values[0][1], values[0][0]
     ("input_ids", lambda v: v[0].pop(), "blocks of .15, 16. tokens came"),
 ])
 def test_the_proof_sees_every_kind_of_damage(dataset, table, column, edit, message):
-    with pytest.raises(ValueError, match=message): prove_blocks(edited(dataset, "train", column, edit), table, TOKENIZER)
+    with pytest.raises(ValueError, match=message):
+        prove_blocks(edited(dataset, "train", column, edit), table, TOKENIZER)
 
 
 def test_the_proof_sees_tokens_out_of_order_lost_and_doubled(dataset, table):
     both = edited(edited(dataset, "train", "input_ids", swap), "train", "labels", swap)
-    with pytest.raises(ValueError, match="train, row 0: its 5 tokens are not the 5"): prove_blocks(both, table, TOKENIZER)
-    with pytest.raises(ValueError, match="it is in 0 splits, expected 1"): prove_blocks(DatasetDict(train=dataset["train"]), table, TOKENIZER)
+    with pytest.raises(ValueError, match="train, row 0: its 5 tokens are not the 5"):
+        prove_blocks(both, table, TOKENIZER)
+    with pytest.raises(ValueError, match="it is in 0 splits, expected 1"):
+        prove_blocks(DatasetDict(train=dataset["train"]), table, TOKENIZER)
     twice = DatasetDict(train=dataset["train"], test=dataset["train"])
     with pytest.raises(ValueError, match="it is in 2 splits, expected 1"): prove_blocks(twice, table, TOKENIZER)
     dropped = mark_dropped(table, [True] + [False] * 5, "x")
-    with pytest.raises(ValueError, match="row 0: it is in 1 splits, expected 0"): prove_blocks(dataset, dropped, TOKENIZER)
+    with pytest.raises(ValueError, match="row 0: it is in 1 splits, expected 0"):
+        prove_blocks(dataset, dropped, TOKENIZER)
 
 
 def test_saved_loaded_and_saved_again_over_itself(dataset, table, tmp_path):
@@ -192,7 +212,8 @@ def test_what_is_no_data_set_is_not_replaced(dataset, tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letter").write_text("Dear")
     for name in ("letters", "letter"):
-        with pytest.raises(FileExistsError, match="is not a saved DatasetDict"): save_dataset(dataset, tmp_path / name)
+        with pytest.raises(FileExistsError, match="is not a saved DatasetDict"):
+            save_dataset(dataset, tmp_path / name)
     empty = DatasetDict(train=dataset["train"], test=dataset["test"].select([]))
     with pytest.raises(ValueError, match="split 'test': 0 rows came"): save_dataset(empty, tmp_path / "data")
     assert (tmp_path / "letter").read_text() == "Dear" and not (tmp_path / "data").exists()
@@ -200,7 +221,8 @@ def test_what_is_no_data_set_is_not_replaced(dataset, tmp_path):
 
 def test_parquet_and_matrices_of_numbers(dataset, tmp_path):
     dataset["train"].to_parquet(tmp_path / "train.parquet")
-    loaded = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
+    loaded = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), split="train",
+                          cache_dir=str(tmp_path / "cache"))
     assert loaded[:] == dataset["train"][:]
     ids = dataset["train"].with_format("numpy")["input_ids"][:]
     assert np.asarray(ids).shape == (dataset["train"].num_rows, 16)

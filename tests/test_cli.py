@@ -20,7 +20,8 @@ def dsnotes(*words: object, **options: object) -> subprocess.CompletedProcess[st
     """The command with these words."""
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
     command = [sys.executable, "-m", "dsnotes", *map(str, words)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    run = {"env": environment, "capture_output": True, "text": True, "check": False, **options}
+    return subprocess.run(command, **run)  # type: ignore[call-overload]
 
 
 def test_help_helps() -> None:
@@ -38,13 +39,14 @@ def test_lessons_are_copied_and_never_overwritten(tmp_path: Path) -> None:
     assert done.returncode == 0 and f"{len(list((tmp_path / 'mine').rglob('*.*')))} new" in done.stdout
     (tmp_path / "mine" / "24_dedup.ipynb").write_text("mine")
     assert "1 with your changes" in dsnotes("lessons", tmp_path / "mine", "--no-open").stdout
-    assert (tmp_path / "mine" / "24_dedup.ipynb").read_text() == "mine" and (tmp_path / "mine" / "images" / "path.svg").exists()
+    assert (tmp_path / "mine" / "24_dedup.ipynb").read_text() == "mine"
+    assert (tmp_path / "mine" / "images" / "path.svg").exists()
     (tmp_path / "file").write_text("")
     assert dsnotes("lessons", tmp_path / "file" / "x", "--no-open").returncode == 1
 
 
 def test_lessons_open_jupyterlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With JupyterLab it is started on the index; without it the command that brings it is named."""
+    """With JupyterLab it is started on the first lesson; without it the command that brings it is named."""
     import typer
 
     from dsnotes import cli
@@ -52,7 +54,7 @@ def test_lessons_open_jupyterlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(cli.subprocess, "call", lambda words: started.append(words) or 0)
     monkeypatch.setattr(cli.util, "find_spec", lambda name: object())
     with pytest.raises(typer.Exit): cli.lessons(tmp_path / "a", open_lab=True)
-    assert started[0][1:3] == ["-m", "jupyterlab"] and started[0][3].endswith("index.ipynb")
+    assert started[0][1:] == ["-m", "jupyterlab", str(tmp_path / "a" / "00_records.ipynb")]
     monkeypatch.setattr(cli.util, "find_spec", lambda name: None)
     with pytest.raises(typer.Exit): cli.lessons(tmp_path / "b", open_lab=True)
     assert (tmp_path / "b" / "00_records.ipynb").exists()
@@ -67,15 +69,16 @@ def test_lessons_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_site_serves_until_it_is_stopped(tmp_path: Path) -> None:
     """It prints what is there, answers, keeps its log, and ends well on Ctrl-C."""
-    command = [sys.executable, "-m", "dsnotes", "site", "--port", "0", "--log", tmp_path / "log.jsonl", "--fault", "status:/about:503"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "dsnotes", "site", "--port", "0", "--log", tmp_path / "log.jsonl"]
+    process = subprocess.Popen([*command, "--fault", "status:/about:503"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         first = process.stdout.readline()
         base = re.search(r"http://localhost:(\d+)", first)[0]  # type: ignore[index]
-        assert requests.get(base + "/guides/", timeout=10).status_code == 200 and requests.get(base + "/about", timeout=10).status_code == 503
+        assert [requests.get(base + path, timeout=10).status_code for path in ("/guides/", "/about")] == [200, 503]
         time.sleep(0.1)
-        assert [json.loads(line)["status"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [200, 503]
+        visits = (tmp_path / "log.jsonl").read_text().splitlines()
+        assert [json.loads(line)["status"] for line in visits] == [200, 503]
     finally: process.send_signal(signal.SIGINT)
     rest = process.stdout.read()
     process.wait(timeout=20)
@@ -96,10 +99,14 @@ def test_the_site_says_what_is_wrong() -> None:
 def test_run_and_look_say_what_is_wrong(tmp_path: Path) -> None:
     """One sentence on standard error, status 1."""
     (tmp_path / "r.toml").write_text("name = 3\n")
-    for words in (("run", tmp_path / "r.toml", "--out", tmp_path / "o"), ("run", tmp_path / "none.toml"), ("look", tmp_path)):
+    named = ("run", tmp_path / "r.toml", "--out", tmp_path / "o")
+    for words in (named, ("run", tmp_path / "none.toml"), ("look", tmp_path)):
         done = dsnotes(*words)
-        assert done.returncode == 1 and done.stderr.startswith(f"dsnotes {words[0]}:") and "Traceback" not in done.stderr and done.stdout == ""
-    (tmp_path / "private.toml").write_text('name = "x"\nuser_agent = "x/1 (+https://example.org/)"\n[[source]]\nname = "s"\nkind = "crawl"\nurl = "http://127.0.0.1:9/"\n')
+        assert done.returncode == 1 and done.stderr.startswith(f"dsnotes {words[0]}:")
+        assert "Traceback" not in done.stderr and done.stdout == ""
+    (tmp_path / "private.toml").write_text(
+        'name = "x"\nuser_agent = "x/1 (+https://example.org/)"\n'
+        '[[source]]\nname = "s"\nkind = "crawl"\nurl = "http://127.0.0.1:9/"\n')
     done = dsnotes("run", tmp_path / "private.toml", "--out", tmp_path / "p", "-q")
     assert done.returncode == 1 and "Traceback" not in done.stderr  # nothing public there: nothing to train on
 
@@ -116,7 +123,8 @@ def test_the_doctor() -> None:
 
 def test_faults_as_they_are_typed() -> None:
     """Kind, path and value; numbers become numbers."""
-    assert parse_fault("bomb").path == "*" and parse_fault("charset:/a:utf-16").value == "utf-16" and parse_fault("truncate:/a:50").value == 50
+    assert parse_fault("bomb").path == "*" and parse_fault("truncate:/a:50").value == 50
+    assert parse_fault("charset:/a:utf-16").value == "utf-16"
     assert parse_fault("redirect:/a:http://x/").value == "http://x/"
 
 

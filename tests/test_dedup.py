@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsnotes.dedup import comparison_key, drop_exact_duplicates, duplicate_clusters, keep_rank, repeated_paragraphs, text_hash
+from dsnotes.dedup import (
+    comparison_key, drop_exact_duplicates, duplicate_clusters, keep_rank, repeated_paragraphs, text_hash,
+)
 from dsnotes.records import documents, drop_short, mark_dropped, split_kept
 
 texts = st.lists(st.sampled_from(["a", "A ", " a", "b", "", "é", "e\u0301", "\x00"]), max_size=12)
@@ -16,6 +18,7 @@ def table_of(found: list[str]) -> pa.Table:
     return documents({"text": text, "source": "s", "url": f"http://x.test/{n}"} for n, text in enumerate(found))
 
 
+@settings(deadline=None)
 @given(texts, st.randoms(use_true_random=False))
 def test_the_order_does_not_matter(found: list[str], random: object) -> None:
     """The same rows stay for any order, one for each different text, and the reasons name rows that stay."""
@@ -23,11 +26,13 @@ def test_the_order_does_not_matter(found: list[str], random: object) -> None:
     order = list(range(len(found)))
     random.shuffle(order)  # type: ignore[attr-defined]
     def kept(t: pa.Table) -> list[str]: return sorted(split_kept(drop_exact_duplicates(t))[0]["id"].to_pylist())
-    assert kept(table) == kept(table.take(pa.array(order, pa.int64()))) and len(kept(table)) == len({text_hash(t) for t in found})
+    assert kept(table) == kept(table.take(pa.array(order, pa.int64())))
+    assert len(kept(table)) == len({text_hash(t) for t in found})
     for reason in drop_exact_duplicates(table)["drop_reason"].to_pylist():
         assert reason is None or reason.removeprefix("exact duplicate: of ") in kept(table)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_clusters_agree_with_the_stage(found: list[str]) -> None:
     """As many rows are dropped as clusters have copies."""
@@ -38,6 +43,7 @@ def test_clusters_agree_with_the_stage(found: list[str]) -> None:
     assert split_kept(drop_exact_duplicates(table))[1].num_rows == sum(size - 1 for size in clusters.values())
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_the_key_is_idempotent(text: str) -> None:
     """A key is its own key, up to Unicode's own exceptions in casefold after NFC."""
@@ -66,8 +72,10 @@ def test_the_rank() -> None:
     """A licence before an address, the original before its print version, the tidy before the tracked."""
     def row(url: str | None, license: str | None = None, row_id: str = "1") -> dict[str, str | None]:
         return {"id": row_id, "url": url, "license": license}
-    best_first = [row("http://x/a/b/c?q=1", "MIT"), row("http://x/a"), row("http://x/a", row_id="2"), row("http://x/aa"), row("http://x/a/b"),
-                  row("http://x/a?ref=b"), row("http://x/print/a")]
+    best_first = [
+        row("http://x/a/b/c?q=1", "MIT"), row("http://x/a"), row("http://x/a", row_id="2"), row("http://x/aa"),
+        row("http://x/a/b"), row("http://x/a?ref=b"), row("http://x/print/a"),
+    ]
     assert sorted(reversed(best_first), key=keep_rank) == best_first
     assert keep_rank(row(None)) < keep_rank(row("http://x/a"))
 

@@ -6,13 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsnotes.format import CONDITIONED, DEFAULT, PLAIN, Template, find_control_strings, format_document, format_documents, parse_document
+from dsnotes.format import (
+    CONDITIONED,
+    DEFAULT,
+    PLAIN,
+    Template,
+    find_control_strings,
+    format_document,
+    format_documents,
+    parse_document,
+)
 from dsnotes.practice import handbook_documents
 from dsnotes.records import documents, run_batches
 
 BRACED = Template(("[{title}]", "({source}) says", "{{x}} {license} {{y}}"))
 pieces = st.sampled_from([
-    "# ", "Source: ", "License: ", "Language: ", "[", "]", "(", ") says", "{x} ", " {y}", "\n", "\n\n", " ", "T", "a b", "#", "\x85", "\u2028", "é",
+    "# ", "Source: ", "License: ", "Language: ", "[", "]", "(", ") says", "{x} ", " {y}",
+    "\n", "\n\n", " ", "T", "a b", "#", "\x85", "\u2028", "é",
 ])
 strings = st.lists(pieces, max_size=7).map("".join) | st.text(max_size=10)
 values = st.none() | strings
@@ -25,7 +35,8 @@ templates = st.sampled_from([PLAIN, DEFAULT, CONDITIONED, BRACED])
 def test_round_trip(row: dict[str, str | None], template: Template) -> None:
     formatted = format_document(row, template)
     back = parse_document(formatted, template)
-    assert {k: v for k, v in back.items() if k != "text"} == {f: " ".join(row[f].split()) for f in template.fields if (row[f] or "").split()}
+    expected = {f: " ".join(row[f].split()) for f in template.fields if (row[f] or "").split()}
+    assert {k: v for k, v in back.items() if k != "text"} == expected
     assert (row["text"] or "").endswith(back["text"])
     if back["text"] != row["text"]:  # only a heading that the text repeated is gone
         line = formatted.split("\n\n")[0].split("\n")[-1]
@@ -66,7 +77,8 @@ def test_bad_templates_say_so() -> None:
 
 
 def test_templates_that_cannot_be_read_back() -> None:
-    for template in [Template(("{title}",)), Template(("# {title}", "# {source}")), Template(("A {title}", "A B {source}"))]:
+    headers = [("{title}",), ("# {title}", "# {source}"), ("A {title}", "A B {source}")]
+    for template in map(Template, headers):
         assert not template.reversible
         assert format_document(dict(title="T", source="s", text="\nx"), template).endswith("\n\n\nx")
         assert format_document(dict(title=None, source=None, text="\nx"), template) == "\nx"
@@ -81,12 +93,14 @@ def test_extra_fields() -> None:
     for extra in ["{}", None, '{"author": null}']:
         assert format_document(dict(text="x", extra=extra), template) == "x"
     for extra in ["not JSON", "[1]"]:
-        with pytest.raises(ValueError, match=r"'extra.author'.*expected a JSON object"): format_document(dict(text="x", extra=extra), template)
+        with pytest.raises(ValueError, match=r"'extra.author'.*expected a JSON object"):
+            format_document(dict(text="x", extra=extra), template)
     assert parse_document("By Ravi\n\nx", template) == {"extra.author": "Ravi", "text": "x"}
 
 
 def test_unknown_fields_are_named() -> None:
-    with pytest.raises(ValueError, match=r"'licence'.*it has text, license"): format_document(dict(text="x", license=None), Template(("{licence}",)))
+    with pytest.raises(ValueError, match=r"'licence'.*it has text, license"):
+        format_document(dict(text="x", license=None), Template(("{licence}",)))
     for row in [dict(title="T"), dict(title="T", text=None), dict(title="T", text=5)]:
         with pytest.raises(ValueError, match=r"text: .* came, expected a string"): format_document(row)
     table = documents([dict(text="x", source="s")])

@@ -67,6 +67,7 @@ def test_cells_follow_the_house_style(path: Path) -> None:
     for cell in read(path).cells:
         if cell.cell_type != "code": continue
         tree, exported = ast.parse(cell.source), bool(EXPORT.search(cell.source))
+        assert max(map(len, cell.source.splitlines())) <= 118, "a line that does not fit the page: " + max(cell.source.splitlines(), key=len)
         assert not re.search(r"^\s*(from|import) (nbdev|fastcore)\b|import \*", cell.source, re.M), cell.source
         if not exported: continue
         imports = [isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body]

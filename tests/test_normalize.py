@@ -117,7 +117,7 @@ def test_single_steps() -> None:
     assert unify_line_ends("a\r\r\nb\x85") == "a\n\nb\n"
     assert remove_invisible("ی\u200c\u200c x") == "ی\u200c x"
     assert compose_characters("\ufb01 ½") == "\ufb01 ½"
-    assert tidy_whitespace("```\nopen  \n\n\n\n") == "```\nopen  \n\n\n\n"  # a fence that is never closed goes on to the end
+    assert tidy_whitespace("```\nopen  \n\n\n\n") == "```\nopen  \n\n\n\n"  # never closed: to the end
 
 
 def test_long_stretches_are_shown_whole() -> None:

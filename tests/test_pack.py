@@ -28,8 +28,12 @@ def pieces_of(lengths, block_size):
     return [min(block_size, n - start) for n in lengths for start in range(0, n, block_size)]
 
 
-lengths_and_size = st.integers(1, 40).flatmap(lambda size: st.tuples(
-    st.lists(st.one_of(st.sampled_from([0, 1, size - 1, size, size + 1, 2 * size]), st.integers(0, 3 * size + 1)), max_size=40), st.just(size)))
+def lengths_for(size):
+    edges = st.sampled_from([0, 1, size - 1, size, size + 1, 2 * size])
+    return st.lists(st.one_of(edges, st.integers(0, 3 * size + 1)), max_size=40)
+
+
+lengths_and_size = st.integers(1, 40).flatmap(lambda size: st.tuples(lengths_for(size), st.just(size)))
 
 
 @settings(deadline=None)
@@ -43,9 +47,11 @@ def test_every_token_comes_back_in_its_place(case, strategy):
         assert 0 < len(row["input_ids"]) <= block_size
         assert sum(row["seq_lengths"]) == len(row["input_ids"]) and min(row["seq_lengths"]) > 0
         assert row["position_ids"] == [place for n in row["seq_lengths"] for place in range(n)]
+        names = ("seq_lengths", "document_index", "document_offset")
         ends = np.cumsum(row["seq_lengths"])
-        for end, n, document, offset in zip(ends, row["seq_lengths"], row["document_index"], row["document_offset"], strict=True):
-            assert row["input_ids"][end - n:end] == list(range(1000 * document + offset, 1000 * document + offset + n))
+        for end, n, document, offset in zip(ends, *(row[name] for name in names), strict=True):
+            first = 1000 * document + offset
+            assert row["input_ids"][end - n:end] == list(range(first, first + n))
 
 
 @settings(deadline=None)
@@ -132,5 +138,6 @@ def test_the_work_depends_on_the_lengths_and_not_on_how_many_pieces_there_are():
 def test_no_more_than_a_thousandth_above_the_lower_bound():
     for seed, block_size in enumerate([2048, 8192]):
         lengths = np.random.default_rng(seed).lognormal(5.5, 1.0, 20_000).astype(np.int64) + 1
-        input_ids = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), pa.array(np.zeros(lengths.sum(), np.int32)))
+        bounds = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
+        input_ids = pa.ListArray.from_arrays(bounds, pa.array(np.zeros(lengths.sum(), np.int32)))
         assert pack(input_ids, block_size).num_rows <= np.ceil(lengths.sum() / block_size) * 1.001 + 1

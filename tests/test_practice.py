@@ -16,9 +16,10 @@ import requests
 from lxml import etree, html
 
 from dsnotes.practice import (
-    API_KEY, FAULTS, HANDBOOK, LIBRARY, LICENSE_MARKS, Fault, PracticeSite, Quota, Request, api_reply, calendar_html, decode_cursor, encode_cursor,
-    faq_html, fragment_markdown, gzip_zeros, handbook_documents, handbook_pages, handbook_reply, handbook_truth, library_reply, library_symbols,
-    license_mark, module_html, package_items, page_body, page_html, read_symbols, site_hosts, symbol_item,
+    API_KEY, FAULTS, HANDBOOK, LIBRARY, LICENSE_MARKS, Fault, PracticeSite, Quota, Request, api_reply, calendar_html,
+    decode_cursor, encode_cursor, faq_html, fragment_markdown, gzip_zeros, handbook_documents, handbook_pages,
+    handbook_reply, handbook_truth, library_reply, library_symbols, license_mark, module_html, package_items,
+    page_body, page_html, read_symbols, site_hosts, symbol_item,
 )
 from dsnotes.records import find_problems
 
@@ -29,11 +30,12 @@ SECRET = "planted-secret-8c1f"
 def get(site: PracticeSite, url: str, **headers: str) -> requests.Response:
     """A plain client that names the host itself."""
     host, _, path = url.removeprefix("http://").partition("/")
-    return requests.get(f"http://127.0.0.1:{site.port}/{path}", headers={"Host": host, **headers}, timeout=10, allow_redirects=False)
+    address = f"http://127.0.0.1:{site.port}/{path}"
+    return requests.get(address, headers={"Host": host, **headers}, timeout=10, allow_redirects=False)
 
 
 def test_every_page_is_well_made() -> None:
-    """About sixty pages, links that lead somewhere, planted strings that are there, FAQ and threads with their marks."""
+    """About sixty pages, links that lead somewhere, planted strings that are there, FAQ and threads marked."""
     pages = handbook_pages()
     known = set(pages) | {"/", "/guides/", "/parts/", "/faq/", "/bulletins/", "/forum/"}
     assert 55 <= len(pages) <= 70 and len({page.title for page in pages.values()}) >= len(pages) - 4
@@ -41,8 +43,10 @@ def test_every_page_is_well_made() -> None:
         for link in etree.fromstring(f"<div>{page.body}</div>").iter("a"):
             assert link.get("href").split("#")[0] in known, (path, link.get("href"))
         text = fragment_markdown(page.body)
-        for planted in [span["text"] for span in page.pii] + list(page.rude) + list(page.decoys): assert planted in text, (path, planted)
-        assert page.near_duplicate_of in {*known, ""} and page.license_mark in LICENSE_MARKS and page.lang in ("en", "fr", "de", "es", "ja")
+        for planted in [span["text"] for span in page.pii] + list(page.rude) + list(page.decoys):
+            assert planted in text, (path, planted)
+        assert page.near_duplicate_of in {*known, ""} and page.license_mark in LICENSE_MARKS
+        assert page.lang in ("en", "fr", "de", "es", "ja")
         shown = page_html(path)
         assert html.document_fromstring(shown).findtext(".//h1") == page.title
         assert page_body(page) in shown and bool(page.mojibake) == ("â€" in shown)
@@ -54,14 +58,17 @@ def test_the_truth_is_a_table_of_every_page() -> None:
     assert truth.num_rows == len(handbook_pages()) and find_problems(handbook_documents()) == []
     kinds = {span["kind"] for row in truth["pii"].to_pylist() for span in row}
     assert {"email", "phone", "ipv4", "card", "iban", "address"} <= kinds
-    assert len(set(truth["license_mark"].to_pylist())) >= 9 and set(truth["language"].to_pylist()) == {"en", "fr", "de", "es", "ja"}
+    assert len(set(truth["license_mark"].to_pylist())) >= 9
+    assert set(truth["language"].to_pylist()) == {"en", "fr", "de", "es", "ja"}
 
 
 def test_faq_markups_hold_the_same_questions() -> None:
     """JSON-LD that parses, a definition list, and folded details; an answer cannot end the script."""
-    body = '<p>Intro</p><section class="qa"><h3>Why &lt;x&gt;?</h3><p>Because <em>of</em> &lt;/script&gt;.</p></section>'
+    body = ('<p>Intro</p><section class="qa"><h3>Why &lt;x&gt;?</h3>'
+            '<p>Because <em>of</em> &lt;/script&gt;.</p></section>')
     data = html.document_fromstring(faq_html(body, "json-ld")).find(".//script").text
-    assert json.loads(data)["mainEntity"][0]["acceptedAnswer"]["text"] == "Because of </script>." and "</script>" not in data
+    assert json.loads(data)["mainEntity"][0]["acceptedAnswer"]["text"] == "Because of </script>."
+    assert "</script>" not in data
     assert html.fragment_fromstring(f"<div>{faq_html(body, 'dl')}</div>").findtext(".//dt") == "Why <x>?"
     assert "<em>of</em>" in faq_html(body, "details")
     with pytest.raises(ValueError, match="markup: 'table' came"): faq_html(body, "table")
@@ -71,7 +78,8 @@ def test_faq_markups_hold_the_same_questions() -> None:
 def test_pages_for_finding_pages() -> None:
     """Sitemap index, gzipped child, feed, listing, search, calendar without end, and a 404."""
     index = etree.fromstring(handbook_reply(Request("/sitemap.xml")).body)
-    assert [loc.text.rsplit("/", 1)[-1] for loc in index.iter("{*}loc")] == ["sitemap-guides.xml", "sitemap-rest.xml.gz"]
+    parts = [loc.text.rsplit("/", 1)[-1] for loc in index.iter("{*}loc")]
+    assert parts == ["sitemap-guides.xml", "sitemap-rest.xml.gz"]
     rest = etree.fromstring(gzip.decompress(handbook_reply(Request("/sitemap-rest.xml.gz")).body))
     guides = etree.fromstring(handbook_reply(Request("/sitemap-guides.xml")).body)
     listed = {loc.text.removeprefix(HANDBOOK) for tree in (rest, guides) for loc in tree.iter("{*}loc")}
@@ -79,9 +87,12 @@ def test_pages_for_finding_pages() -> None:
     feed = etree.fromstring(handbook_reply(Request("/feed.xml")).body)
     days = [node.text for node in feed.iterfind(".//{*}entry/{*}updated")]
     assert days == sorted(days, reverse=True) and len(days) >= 10
-    assert b"Patch a tube" in handbook_reply(Request("/search", {"q": "PATCH"})).body and b"utm_" in handbook_reply(Request("/guides/")).body
-    assert "/calendar/2025/02" in calendar_html(2025, 1) and handbook_reply(Request("/calendar/9999/12")).status == 200
-    for missing in ("/calendar/2024/13", "/calendar/", "/calendar/x/01", "/guides/none"): assert handbook_reply(Request(missing)).status == 404
+    assert b"Patch a tube" in handbook_reply(Request("/search", {"q": "PATCH"})).body
+    assert b"utm_" in handbook_reply(Request("/guides/")).body
+    assert "/calendar/2025/02" in calendar_html(2025, 1)
+    assert handbook_reply(Request("/calendar/9999/12")).status == 200
+    for missing in ("/calendar/2024/13", "/calendar/", "/calendar/x/01", "/guides/none"):
+        assert handbook_reply(Request(missing)).status == 404
 
 
 @pytest.mark.parametrize("way", ["pages", "offset", "cursor", "link"])
@@ -97,7 +108,8 @@ def test_four_ways_of_paging_give_every_item_once(way: str) -> None:
         if way == "pages": query["page"] = str(body["page"] + 1)
         if way == "offset": query["offset"] = str(body["offset"] + len(page))
         if way == "cursor": query["cursor"] = body["next_cursor"] or ""
-        if way == "link" and (link := re.search("<([^>]+)>", reply.headers.get("Link", ""))): query = dict(parse_qsl(urlsplit(link[1]).query))
+        if way == "link" and (link := re.search("<([^>]+)>", reply.headers.get("Link", ""))):
+            query = dict(parse_qsl(urlsplit(link[1]).query))
         if len(found) >= 7 or not page: break
     assert found == items
 
@@ -106,8 +118,10 @@ def test_the_api_says_what_is_wrong() -> None:
     """No key, a bad number, another way, another collection, a broken cursor."""
     quota = Quota(5)
     assert library_reply(Request("/api/symbols/pages"), quota).status == 401
-    for path, query, status in [("/api/symbols/pages", {"page": "x"}, 400), ("/api/symbols/cursor", {"cursor": "?"}, 400),
-                                ("/api/symbols/other", {}, 404), ("/api/nothing/pages", {}, 404)]:
+    for path, query, status in [
+        ("/api/symbols/pages", {"page": "x"}, 400), ("/api/symbols/cursor", {"cursor": "?"}, 400),
+        ("/api/symbols/other", {}, 404), ("/api/nothing/pages", {}, 404),
+    ]:
         reply = library_reply(Request(path, query, KEY), quota)
         assert reply.status == status and json.loads(reply.body)["error"]
     assert decode_cursor(encode_cursor(42)) == 42 and decode_cursor("") == 0
@@ -132,16 +146,19 @@ def test_the_library_has_real_text_in_quantity() -> None:
     import shutil
     which = next(s for s in symbols if s.name == "shutil.which")
     assert which.doc.split() == (shutil.which.__doc__ or "").split() and which.signature.startswith("(cmd, mode=")
-    assert 'id="shutil.which"' in module_html("shutil") and symbol_item(which)["url"] == f"{LIBRARY}/docs/shutil.html#shutil.which"
+    assert 'id="shutil.which"' in module_html("shutil")
+    assert symbol_item(which)["url"] == f"{LIBRARY}/docs/shutil.html#shutil.which"
     assert {"math.sqrt", "zlib.crc32", "zipfile.ZipFile.namelist"} <= {s.name for s in symbols}
     assert len(package_items()) > 20 and any(item["license"] for item in package_items())
 
 
 def test_only_public_documented_names_are_read() -> None:
     """Private names and names without a docstring are passed over; nothing is executed."""
-    source = ('raise SystemExit\ndef _p():\n  "x"\ndef q(): ...\nclass C:\n  "c"\n  def __init__(self, a=1, *, b=[1]): ...\n'
+    source = ('raise SystemExit\ndef _p():\n  "x"\ndef q(): ...\n'
+              'class C:\n  "c"\n  def __init__(self, a=1, *, b=[1]): ...\n'
               '  async def m(self):\n    "m"\n  def _n(self):\n    "n"\n')
-    assert [(s.name, s.kind, s.signature) for s in read_symbols(source, "x")] == [("x.C", "class", "(a=1, *, b=...)"), ("x.C.m", "method", "()")]
+    found = [(s.name, s.kind, s.signature) for s in read_symbols(source, "x")]
+    assert found == [("x.C", "class", "(a=1, *, b=...)"), ("x.C.m", "method", "()")]
 
 
 def test_nothing_of_this_machine_is_served() -> None:
@@ -153,7 +170,8 @@ from dsnotes.practice import _symbol_items
 served = [module_html(m) for m in library_symbols()]
 served += [json.dumps(_symbol_items(), ensure_ascii=False), json.dumps(package_items(), ensure_ascii=False)]
 quota = Quota(100)
-for path in ("/", "/robots.txt", "/sitemap.xml", "/docs/os.html", "/api/symbols/pages", "/api/packages/pages", "/nowhere"):
+for path in ("/", "/robots.txt", "/sitemap.xml", "/docs/os.html",
+             "/api/symbols/pages", "/api/packages/pages", "/nowhere"):
     reply = library_reply(Request(path, {"per_page": "500"}, {"authorization": f"Bearer {API_KEY}"}), quota)
     served += [reply.body.decode(), json.dumps(dict(reply.headers))]
 text = "\\n".join(served)
@@ -176,11 +194,14 @@ def test_over_a_real_connection(tmp_path: Path) -> None:
         since = get(site, f"{HANDBOOK}/about", **{"If-Modified-Since": first.headers["Last-Modified"]})
         head = requests.head(f"http://127.0.0.1:{site.port}/about", timeout=10)
         assert [first.status_code, again.status_code, since.status_code, head.status_code] == [200, 304, 304, 200]
-        assert again.content == b"" and head.content == b"" and int(head.headers["Content-Length"]) == len(first.content)
-        assert get(site, "http://elsewhere.test/").status_code == 421 and get(site, f"{LIBRARY}/docs/abc.html").status_code == 200
+        assert again.content == b"" and head.content == b""
+        assert int(head.headers["Content-Length"]) == len(first.content)
+        assert get(site, "http://elsewhere.test/").status_code == 421
+        assert get(site, f"{LIBRARY}/docs/abc.html").status_code == 200
         assert site.hosts == site_hosts(site.port)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert len(seen[0].splitlines()) == 2 and [line["number"] for line in lines] == list(range(1, 7)) and lines[0]["user_agent"] == "tester"
+    assert len(seen[0].splitlines()) == 2 and [line["number"] for line in lines] == list(range(1, 7))
+    assert lines[0]["user_agent"] == "tester"
 
 
 def test_every_fault_over_a_real_connection() -> None:
@@ -189,10 +210,13 @@ def test_every_fault_over_a_real_connection() -> None:
         def spoiled(kind: str, path: str = "/about", host: str = "handbook.test", value: object = None,
                     retry_after: str | None = None) -> requests.Response:
             site.faults[:] = [Fault(kind, path=path.split("?")[0], host=host, value=value, retry_after=retry_after)]
-            return get(site, f"http://{host}{path}", **({"Authorization": f"Bearer {API_KEY}"} if host == "library.test" else {}))
+            headers = {"Authorization": f"Bearer {API_KEY}"} if host == "library.test" else {}
+            return get(site, f"http://{host}{path}", **headers)
         later = spoiled("status", value=429, retry_after="0")
-        assert (later.status_code, later.headers["Retry-After"]) == (429, "0") and spoiled("status").status_code == 503
-        assert spoiled("redirect").headers["Location"] == "/about" and spoiled("redirect", value="http://10.0.0.1/").headers["Location"] == "http://10.0.0.1/"
+        assert (later.status_code, later.headers["Retry-After"]) == (429, "0")
+        assert spoiled("status").status_code == 503
+        assert spoiled("redirect").headers["Location"] == "/about"
+        assert spoiled("redirect", value="http://10.0.0.1/").headers["Location"] == "http://10.0.0.1/"
         assert spoiled("charset", value="iso-2022-jp").headers["Content-Type"].endswith("iso-2022-jp")
         assert "Thursday" in spoiled("encode", value="cp1252").content.decode("cp1252")
         assert "Service unavailable" in spoiled("error_page").text
@@ -204,7 +228,8 @@ def test_every_fault_over_a_real_connection() -> None:
         one = spoiled("same_cursor", "/api/symbols/cursor", "library.test").json()
         assert one["next_cursor"] == encode_cursor(0)
         assert spoiled("error_page", "/api/symbols/cursor", "library.test").json()["error"]
-    assert set(FAULTS) == {"status", "drip", "truncate", "charset", "encode", "redirect", "bomb", "error_page", "same_cursor", "robots"}
+    assert set(FAULTS) == {"status", "drip", "truncate", "charset", "encode", "redirect", "bomb", "error_page",
+                           "same_cursor", "robots"}
     with pytest.raises(ValueError, match="expected 1 to 1000"): gzip_zeros(0)
 
 

@@ -1,4 +1,4 @@
-"""Question answering: every label read back, windows equal to the published recipe's where that is right, and nothing lost in silence."""
+"""Question answering: every label read back, windows as the published recipe's where it is right, nothing lost."""
 import json
 import warnings
 from itertools import pairwise
@@ -41,17 +41,22 @@ def wordpiece(frame="[CLS] $A [SEP] $B:1 [SEP]:1", side="right"):
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
     core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    core.normalizer, core.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    core.normalizer = normalizers.BertNormalizer(lowercase=True)
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     core.decoder = decoders.WordPiece()
     control = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    core.train_from_iterator(TEXTS, trainers.WordPieceTrainer(vocab_size=700, special_tokens=control, show_progress=False))
-    core.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair=frame, special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-                                   padding_side=side, model_input_names=["input_ids", "token_type_ids", "attention_mask"])
+    trainer = trainers.WordPieceTrainer(vocab_size=700, special_tokens=control, show_progress=False)
+    core.train_from_iterator(TEXTS, trainer)
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair=frame, special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        padding_side=side, model_input_names=["input_ids", "token_type_ids", "attention_mask"])
 
 
 TOKENIZERS = {
-    "bpe": train_tokenizer(TEXTS, vocab_size=500), "wordpiece": wordpiece(), "two separators": wordpiece("[CLS] $A [SEP] [SEP] $B [SEP]"),
+    "bpe": train_tokenizer(TEXTS, vocab_size=500), "wordpiece": wordpiece(),
+    "two separators": wordpiece("[CLS] $A [SEP] [SEP] $B [SEP]"),
     "left": wordpiece(side="left"), "cls last": wordpiece("$A [SEP] $B:1 [SEP]:1 [CLS]:2", side="left"),
 }
 every_tokenizer = pytest.mark.parametrize("name", TOKENIZERS)
@@ -69,9 +74,10 @@ def null_position(window, tokenizer):
 
 
 def slow_recipe(rows, tokenizer, max_length, stride):
-    """The published recipe: the tokenizer makes the windows, and a loop looks for the label (its search is the right one here)."""
-    made = tokenizer([r["question"] for r in rows], [r["context"] for r in rows], truncation="only_second", max_length=max_length, stride=stride,
-                     return_overflowing_tokens=True, return_offsets_mapping=True, padding="max_length")
+    """The published recipe: the tokenizer makes the windows, and a loop looks for the label (here rightly)."""
+    made = tokenizer([r["question"] for r in rows], [r["context"] for r in rows], truncation="only_second",
+                     max_length=max_length, stride=stride, return_overflowing_tokens=True,
+                     return_offsets_mapping=True, padding="max_length")
     for number, sample in enumerate(made["overflow_to_sample_mapping"]):
         sides, offsets, answers = made.sequence_ids(number), made["offset_mapping"][number], rows[sample]["answers"]
         context = [n for n, side in enumerate(sides) if side == 1]
@@ -89,8 +95,8 @@ def slow_recipe(rows, tokenizer, max_length, stride):
 
 def test_windows_equal_the_published_recipes():
     texts = [text for text in TEXTS if len(text) > 600][:8]
-    rows = questions(row(text, " ".join(text[place:].split(" ")[1:4]), start=text.index(" ", place) + 1, question=f"Number {place}?")
-                     for text in texts for place in (0, 200, 500))
+    rows = questions(row(text, " ".join(text[place:].split(" ")[1:4]), start=text.index(" ", place) + 1,
+                         question=f"Number {place}?") for text in texts for place in (0, 200, 500))
     good, _ = prove_answers(rows)
     tokenizer = wordpiece()
     windows, reported = qa_windows(good, tokenizer, max_length=64, stride=24)
@@ -108,7 +114,8 @@ def test_every_label_reads_back_or_is_reported(name, data):
     answer = context[start:data.draw(st.integers(start, len(context)))]
     table = questions([row(context, answer if answer.strip() else None, start=start), row(context, question="")])
     windows, reported = qa_windows(table, tokenizer, max_length=24, stride=6)
-    assert {w["example_id"] for w in windows.to_pylist()} | set(reported["id"].to_pylist()) == set(table["id"].to_pylist())
+    seen_ids = {window["example_id"] for window in windows.to_pylist()} | set(reported["id"].to_pylist())
+    assert seen_ids == set(table["id"].to_pylist())
     assert windows.num_rows == 0 or {len(ids) for ids in windows["input_ids"].to_pylist()} == {24}
     seen, labelled = set(), 0
     for window in windows.to_pylist():
@@ -119,17 +126,19 @@ def test_every_label_reads_back_or_is_reported(name, data):
         if (first, last) == (null_position(window, tokenizer),) * 2: continue
         labelled += 1
         end = start + len(answer)
-        inside = [n for n, span in enumerate(spans) if span and span[0] < end and start < span[1] and context[slice(*span)].strip()]
+        inside = [n for n, span in enumerate(spans)
+                  if span and span[0] < end and start < span[1] and context[slice(*span)].strip()]
         assert window["example_id"] == table["id"][0].as_py() and (first, last) == (inside[0], inside[-1])
         assert window["widened"] == bool((context[spans[first][0]:start] + context[end:spans[last][1]]).strip())
     if table["id"][0].as_py() not in reported["id"].to_pylist() and answer.strip(): assert labelled
-    if reported.num_rows == 0 and name == "bpe": assert seen == set(range(len(context)))  # the windows lose no character
+    if reported.num_rows == 0 and name == "bpe": assert seen == set(range(len(context)))  # no character is lost
 
 
 @every_tokenizer
 @pytest.mark.parametrize("context, answer, widened", [
-    ("Wipe it dry", "dry", False), ("Wipe it dry", "Wipe", False), ("Wipe it dry", "Wipe it dry", False), ("a b", "b", False),
-    ("Café – naïve", "naïve", False), ("Wipe\r\nit dry\r\n", "it dry", False), ("Wipe it  dry", " dry", False),
+    ("Wipe it dry", "dry", False), ("Wipe it dry", "Wipe", False), ("Wipe it dry", "Wipe it dry", False),
+    ("a b", "b", False), ("Café – naïve", "naïve", False), ("Wipe\r\nit dry\r\n", "it dry", False),
+    ("Wipe it  dry", " dry", False),
     ("שמן את השרשרת", "השרשרת", False), ("Say e\u0301 now", "e\u0301", False), ("The chain, please", "hain", True),
     ("Write [SEP] here", "here", False),
 ])
@@ -150,7 +159,8 @@ def test_an_emoji_cut_by_a_window_is_no_label():
         windows, reported = qa_windows(table, tokenizer, max_length=max_length, stride=5)
         labelled = [w for w in windows.to_pylist() if w["start_positions"]]
         assert reported.num_rows or labelled
-        assert all("🚲" in tokenizer.decode(w["input_ids"][w["start_positions"]:w["end_positions"] + 1]) for w in labelled)
+        spans = [w["input_ids"][w["start_positions"]:w["end_positions"] + 1] for w in labelled]
+        assert all("🚲" in tokenizer.decode(ids) for ids in spans)
 
 
 def test_long_questions_and_empty_contexts():
@@ -171,10 +181,12 @@ def test_control_tokens_in_a_text_are_text_and_the_tokenizer_is_as_before():
 
 
 def test_wrong_rows_are_reported_never_labelled():
-    table = questions([row("Oil the chain. Wipe the chain.", "Wipe", start=3), row("Oil it.", "Oil", start=-1), row("Oil it.", "Oil")])
+    table = questions([row("Oil the chain. Wipe the chain.", "Wipe", start=3), row("Oil it.", "Oil", start=-1),
+                       row("Oil it.", "Oil")])
     windows, reported = qa_windows(table, TOKENIZERS["bpe"])
     assert windows.num_rows == 1 and reported.num_rows == 2
-    with pytest.warns(UserWarning, match="2 examples are not in the features"): assert qa_features(table, TOKENIZERS["bpe"]).num_rows == 1
+    with pytest.warns(UserWarning, match="2 examples are not in the features"):
+        assert qa_features(table, TOKENIZERS["bpe"]).num_rows == 1
     dropped = check_answers(questions([row("Oil it.", "blue", start=0)]))
     assert qa_windows(dropped, TOKENIZERS["bpe"])[1]["drop_reason"].to_pylist() == dropped["drop_reason"].to_pylist()
 
@@ -198,13 +210,16 @@ def test_tokenizers_that_cannot():
     from transformers import PreTrainedTokenizerFast
     core = train_tokenizer(TEXTS, vocab_size=300).backend_tokenizer
     table = questions([row("Oil it.", "Oil")])
-    with pytest.raises(ValueError, match="neither SEP nor EOS"): pair_frame(PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<|pad|>"))
-    with pytest.raises(ValueError, match="no PAD"): qa_windows(table, PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|endoftext|>"))
+    with pytest.raises(ValueError, match="neither SEP nor EOS"):
+        pair_frame(PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<|pad|>"))
+    with pytest.raises(ValueError, match="no PAD"):
+        qa_windows(table, PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|endoftext|>"))
     with pytest.raises(TypeError, match="str came, expected a fast tokenizer"): qa_windows(table, "bert")
     with pytest.raises(ValueError, match="max_length: 0"): qa_windows(table, TOKENIZERS["bpe"], max_length=0)
     with pytest.raises(ValueError, match="stride: -1"): qa_windows(table, TOKENIZERS["bpe"], stride=-1)
     from tokenizers import Tokenizer, models
-    deaf = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"[PAD]": 0}, unk_token="[PAD]")), pad_token="[PAD]")
+    words = Tokenizer(models.WordLevel({"[PAD]": 0}, unk_token="[PAD]"))
+    deaf = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]")
     deaf.backend_tokenizer.model = models.BPE()
     with pytest.raises(ValueError, match="no token of 'a'"): pair_frame(deaf)
 
@@ -236,25 +251,29 @@ def test_sentences_are_exact_pieces_and_lose_nothing(text):
     ('He said "Stop." Then he left.', ['He said "Stop."', "Then he left."]),
     ("A title\n\nA text without an end", ["A title", "A text without an end"]),
     ("Steps:\n- Oil\n- Wipe", ["Steps:", "- Oil", "- Wipe"]), ("油を差す。拭く。", ["油を差す。", "拭く。"]),
-    ("Wait... Really?! Yes", ["Wait...", "Really?!", "Yes"]), (":param x: a\n:return: b", [":param x: a", ":return: b"]), ("a . B", ["a .", "B"]),
+    ("Wait... Really?! Yes", ["Wait...", "Really?!", "Yes"]),
+    (":param x: a\n:return: b", [":param x: a", ":return: b"]), ("a . B", ["a .", "B"]),
 ])
 def test_sentences_by_hand(text, expected):
     assert [text[a:b] for a, b in find_sentences(text)] == expected
 
 
 def symbol(name, text, kind="function", **extra):
-    return dict(title=name, text=text, source="s", url=f"http://x.test/{name}", license="PSF-2.0", extra={"kind": kind, **extra} if kind else None)
+    return dict(title=name, text=text, source="s", url=f"http://x.test/{name}", license="PSF-2.0",
+                extra={"kind": kind, **extra} if kind else None)
 
 
 def test_symbol_questions_take_what_is_there():
     table = documents([
-        symbol("a.f", "Return it.", signature="(x)"), symbol("a.g", "Do it.\n\nRaises:\n    KeyError when it is not there.\n\nReturns:"),
-        symbol("a.h", ""), symbol("a.i", ">>> f()\n\nText."), symbol("a.j", "Word " * 100), symbol("a.k", "A module.", kind="module"),
-        symbol("a.l", "No extra.", kind=None), symbol(None, "No title."),
+        symbol("a.f", "Return it.", signature="(x)"),
+        symbol("a.g", "Do it.\n\nRaises:\n    KeyError when it is not there.\n\nReturns:"),
+        symbol("a.h", ""), symbol("a.i", ">>> f()\n\nText."), symbol("a.j", "Word " * 100),
+        symbol("a.k", "A module.", kind="module"), symbol("a.l", "No extra.", kind=None), symbol(None, "No title."),
     ])
     made = symbol_questions(table, heading=False)
     assert [(r["question"], *r["answers"]["text"]) for r in made.to_pylist()] == [
-        ("What does `a.f` return?", "Return it."), ("What does `a.g` raise?", "KeyError when it is not there."), ("What does `a.g` do?", "Do it.")]
+        ("What does `a.f` return?", "Return it."), ("What does `a.g` raise?", "KeyError when it is not there."),
+        ("What does `a.g` do?", "Do it.")]
     assert symbol_questions(table)["context"][0].as_py() == "a.f(x)\n\nReturn it."
     assert symbol_questions(table.slice(0, 0)).schema == QUESTIONS == made.schema
     assert prove_answers(symbol_questions(table))[1].num_rows == 0
@@ -263,31 +282,39 @@ def test_symbol_questions_take_what_is_there():
 @pytest.mark.parametrize("html, expected", [
     ("", []), ("<dl></dl>", []), ("<dl><dd>lost</dd></dl>", []), ("<details>no summary?</details>", []),
     ("<dl><dt>A?<dd>x<dd>y<dt>B?<dd>z</dl>", [("A?", "x y"), ("B?", "z")]),
-    ("<dl><div><dt>A?</dt><dt>B?</dt><dd>x</dd></div><div><dt>C?</dt><dd>y</dd></div></dl>", [("A?", "x"), ("B?", "x"), ("C?", "y")]),
-    ("<details><summary>A?</summary><p>x</p><p>y <a>z</a>.</p><script>no</script><details><summary>B?</summary>w</details></details>",
+    ("<dl><div><dt>A?</dt><dt>B?</dt><dd>x</dd></div><div><dt>C?</dt><dd>y</dd></div></dl>",
+     [("A?", "x"), ("B?", "x"), ("C?", "y")]),
+    ("<details><summary>A?</summary><p>x</p><p>y <a>z</a>.</p><script>no</script>"
+     "<details><summary>B?</summary>w</details></details>",
      [("A?", "x y z."), ("B?", "w")]),
     ("<dl><dt>A?</dt><dd><dl><dt>B?</dt><dd>x</dd></dl></dd></dl>", [("A?", "B? x"), ("B?", "x")]),
     ("<details><summary>Weight</summary>2 kg</details>", []),
-    ("<dl><dt>¿Qué?</dt><dd>x</dd><dt>何？</dt><dd>y</dd></dl>", [("¿Qué?", "x"), ("何？", "y")]), ("<dl><dt>A?</dt><dd> </dd></dl>", []),
+    ("<dl><dt>¿Qué?</dt><dd>x</dd><dt>何？</dt><dd>y</dd></dl>", [("¿Qué?", "x"), ("何？", "y")]),
+    ("<dl><dt>A?</dt><dd> </dd></dl>", []),
 ])
 def test_faq_markup(html, expected):
     assert faq_pairs(html) == expected
 
 
 def test_faq_json_ld_of_all_kinds():
-    def page(data, kind="application/ld+json"): return f'<script type="{kind}">{data if isinstance(data, str) else json.dumps(data)}</script>'
-    def ask(name, text): return {"@type": "Question", "name": name, "acceptedAnswer": {"@type": "Answer", "text": text}}
+    def page(data, kind="application/ld+json"):
+        return f'<script type="{kind}">{data if isinstance(data, str) else json.dumps(data)}</script>'
+    def ask(name, text):
+        return {"@type": "Question", "name": name, "acceptedAnswer": {"@type": "Answer", "text": text}}
     graph = {"@graph": [{"@type": "FAQPage", "mainEntity": [ask("A", "x"), ask("B", "<p>y &amp; <b>z</b></p>")]}]}
     assert faq_pairs(page(graph)) == [("A", "x"), ("B", "y & z")]
-    assert faq_pairs(page({**ask("A", "x"), "acceptedAnswer": [{"text": "x"}]}, 'Application/LD+JSON; charset=utf-8')) == [("A", "x")]
+    listed = {**ask("A", "x"), "acceptedAnswer": [{"text": "x"}]}
+    assert faq_pairs(page(listed, 'Application/LD+JSON; charset=utf-8')) == [("A", "x")]
     assert faq_pairs(page(ask("A?", "x")) + "<dl><dt>a?</dt><dd>other</dd></dl>") == [("A?", "x")]  # data comes first
-    bad = (page("{broken"), page("[" * 5000), page(ask("A", None)), page({**ask("A", "x"), "acceptedAnswer": []}), page(ask("A", "x"), "text/json"))
+    bad = (page("{broken"), page("[" * 5000), page(ask("A", None)), page({**ask("A", "x"), "acceptedAnswer": []}),
+           page(ask("A", "x"), "text/json"))
     assert faq_pairs("".join(bad)) == []
 
 
 def test_faq_answers_that_repeat_have_their_own_place_and_missing_ones_are_reported():
     html = "<dl><dt>A?</dt><dd>Yes.</dd><dt>B?</dt><dd>Yes.</dd></dl>"
-    document = {"text": "A?\nNo.\nB?\nYes.", "title": "t", "url": "http://x.test/", "license": None, "source": "x.test"}
+    document = {"text": "A?\nNo.\nB?\nYes.", "title": "t", "url": "http://x.test/", "license": None,
+                "source": "x.test"}
     assert [r["answers"]["answer_start"] for r in faq_questions(html, document).to_pylist()] == [[0], [6]]
     changed = faq_questions(html.replace("Yes.</dd><dt>", "Maybe.</dd><dt>"), document, whole_page=True)
     assert [r["answers"]["answer_start"] for r in changed.to_pylist()] == [[-1], [10]]
@@ -301,18 +328,20 @@ def test_find_answer_wants_whole_words():
 
 
 def test_reasons_and_repairs():
-    table = questions([row("Oil it.", "Oil", question=" "), {**row("Oil it."), "answers": {"text": ["Oil", "it"], "answer_start": [0]}},
-                       row("Oil  it.", "Oil it.", start=0), row("Oil it.", " ", start=3),
-                       {**row("Oil it.", question="none"), "answers": {"text": [None], "answer_start": [0]}}])
+    two = {**row("Oil it."), "answers": {"text": ["Oil", "it"], "answer_start": [0]}}
+    none = {**row("Oil it.", question="none"), "answers": {"text": [None], "answer_start": [0]}}
+    table = questions([row("Oil it.", "Oil", question=" "), two, row("Oil  it.", "Oil it.", start=0),
+                       row("Oil it.", " ", start=3), none])
     with pytest.warns(UserWarning, match="1 rows had answers"): good, reported = prove_answers(table)
     assert good["answers"].to_pylist() == [{"text": ["Oil  it."], "answer_start": [0]}]
-    assert [reason.split(":")[0] for reason in reported["drop_reason"].to_pylist()] == ["question", "answer", "answer", "answer"]
+    rules = [reason.split(":")[0] for reason in reported["drop_reason"].to_pylist()]
+    assert rules == ["question", "answer", "answer", "answer"]
     assert stage_kind(check_answers) == "table" and check_answers(table.slice(0, 0)).num_rows == 0
 
 
 def test_duplicates_are_the_same_in_any_order_and_an_answer_wins():
-    rows = [row("Oil it.", url="http://x.test/1"), row("Oil it.", "Oil", url="http://x.test/2"), row("Oil it.", "it", url="http://x.test/3"),
-            row("Oil it.", "blue", start=0, url="http://x.test/4")]
+    rows = [row("Oil it.", url="http://x.test/1"), row("Oil it.", "Oil", url="http://x.test/2"),
+            row("Oil it.", "it", url="http://x.test/3"), row("Oil it.", "blue", start=0, url="http://x.test/4")]
     kept = {prove_answers(questions(order))[0]["url"].to_pylist()[0] for order in (rows, rows[::-1])}
     assert len(kept) == 1 and kept <= {"http://x.test/2", "http://x.test/3"}
     marked = check_answers(questions(rows))
@@ -324,10 +353,12 @@ def test_any_squad_table_is_taken_and_others_are_refused():
     known = {"id": "1", "context": "Oil it.", "question": "What?", "answers": {"answer_start": [0], "text": ["Oil"]}}
     squad = datasets.Dataset.from_list([known] * 2).select([0])
     good, _ = prove_answers(squad)
-    assert good.schema == QUESTIONS and good["license"].to_pylist() == [None] and qa_features(squad, TOKENIZERS["bpe"]).num_rows == 1
+    assert good.schema == QUESTIONS and good["license"].to_pylist() == [None]
+    assert qa_features(squad, TOKENIZERS["bpe"]).num_rows == 1
     with pytest.raises(TypeError, match="list came"): prove_answers([])
     with pytest.raises(ValueError, match="'context' is missing"): prove_answers(good.drop_columns(["context"]))
-    with pytest.raises(ValueError, match="'context': 1 nulls"): prove_answers(good.set_column(2, "context", pa.nulls(1, pa.string())))
+    with pytest.raises(ValueError, match="'context': 1 nulls"):
+        prove_answers(good.set_column(2, "context", pa.nulls(1, pa.string())))
     with pytest.raises(ValueError, match="unknown column 'contxt'"): questions([{**row("a"), "contxt": 1}])
     with pytest.raises(ValueError, match="row 0, column 'question'"): questions([row("a", question=None)])
 
@@ -335,15 +366,18 @@ def test_any_squad_table_is_taken_and_others_are_refused():
 def test_empty_tables_have_results():
     none = questions([])
     windows, reported = qa_windows(none, TOKENIZERS["wordpiece"])
-    assert (windows.num_rows, reported.num_rows, unanswerable_questions(none).num_rows) == (0, 0, 0) and "token_type_ids" in windows.column_names
-    assert qa_features(none, TOKENIZERS["bpe"]).column_names == [n for n in windows.column_names if n != "token_type_ids"]
+    assert (windows.num_rows, reported.num_rows, unanswerable_questions(none).num_rows) == (0, 0, 0)
+    assert "token_type_ids" in windows.column_names
+    without_types = [name for name in windows.column_names if name != "token_type_ids"]
+    assert qa_features(none, TOKENIZERS["bpe"]).column_names == without_types
     with pytest.raises(ValueError, match="none of 0 is in train"), warnings.catch_warnings(): qa_dataset(none)
 
 
 def shelf(n):
     words = ("hub", "rim", "fork", "stem", "crank", "pedal", "saddle", "spoke", "lever", "grip")[:n]
-    return questions(row(f"Part {word} weighs {n} grams in steel.", word, question=f"Which part weighs {n}?", source="s", url=f"http://x.test/{n}",
-                         license="MIT" if n % 2 else None) for n, word in enumerate(words))
+    return questions(row(f"Part {word} weighs {n} grams in steel.", word, question=f"Which part weighs {n}?",
+                         source="s", url=f"http://x.test/{n}", license="MIT" if n % 2 else None)
+                     for n, word in enumerate(words))
 
 
 def test_unanswerable_questions_are_so_and_keep_to_their_shelf():
@@ -353,20 +387,25 @@ def test_unanswerable_questions_are_so_and_keep_to_their_shelf():
     assert made.num_rows == 10 == len(set(made["id"].to_pylist()))
     for r in made.to_pylist():
         was = answer[r["question"]]
-        assert r["answers"] == {"text": [], "answer_start": []} and r["license"] == was["license"] and r["context"] != was["context"]
+        assert r["answers"] == {"text": [], "answer_start": []}
+        assert r["license"] == was["license"] and r["context"] != was["context"]
         assert not holds_answer(r["context"], was["answers"]["text"][0])
     shuffled = unanswerable_questions(table.take([3, 1, 9, 0, 2, 8, 7, 6, 5, 4]), share=1.0)
     assert sorted(shuffled["id"].to_pylist()) == sorted(made["id"].to_pylist())
-    assert unanswerable_questions(table, share=0.3).num_rows == 3 and unanswerable_questions(table, reach=0).num_rows == 0
+    assert unanswerable_questions(table, share=0.3).num_rows == 3
+    assert unanswerable_questions(table, reach=0).num_rows == 0
     with pytest.raises(ValueError, match="share: -1"): unanswerable_questions(table, share=-1)
 
 
 def test_splits_share_no_page_and_no_question():
     dataset = qa_dataset(shelf(10), test_share=0.5, salt="2", unanswerable=1.0)
     train, test = dataset["train"], dataset["test"]
-    assert not set(train["url"]) & set(test["url"]) and not set(train["question"]) & set(test["question"]) and train.num_rows > 5
-    with pytest.warns(UserWarning, match="there is only train"): assert list(qa_dataset(shelf(1), test_share=1e-9)) == ["train"]
-    with pytest.raises(ValueError, match="1 of 1 rows are not proven"): qa_dataset(questions([row("Oil it.", "blue", start=0)]))
+    assert not set(train["url"]) & set(test["url"]) and not set(train["question"]) & set(test["question"])
+    assert train.num_rows > 5
+    with pytest.warns(UserWarning, match="there is only train"):
+        assert list(qa_dataset(shelf(1), test_share=1e-9)) == ["train"]
+    with pytest.raises(ValueError, match="1 of 1 rows are not proven"):
+        qa_dataset(questions([row("Oil it.", "blue", start=0)]))
 
 
 def test_saved_features_load_again(tmp_path):

@@ -18,7 +18,9 @@ import pytest
 from dsnotes.causal import prove_blocks, source_page
 from dsnotes.practice import API_KEY, Fault, PracticeSite
 from dsnotes.qa import qa_features, qa_windows
-from dsnotes.recipe import Recipe, Source, collect_api, demo_recipe, describe, read_recipe, run_demo, run_recipe, trace_record
+from dsnotes.recipe import (
+    Recipe, Source, collect_api, demo_recipe, describe, read_recipe, run_demo, run_recipe, trace_record,
+)
 from dsnotes.records import read_parquet
 from dsnotes.tokens import load_tokenizer
 
@@ -50,8 +52,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("pace = 0.0", "pace = true"), "pace = True came, expected float"),
     (("vocab_size = 1000", "vocab_size = 10.5"), "vocab_size = 10.5 came, expected int"),
     (('kind = "crawl"', 'kind = "scrape"'), "kind: 'scrape' came"),
-    (('kind = "crawl"', 'kind = "api"'), "fields must say which"), (("test_share = 0.4", "test_share = 1.0"), "test_share: 1.0 came"),
-    (('url = "http://handbook.test/"', 'wurl = "x"'), "source 1: unknown key 'wurl'"), (("pace = 0.0", 'purpose = "fun"'), "purpose: 'fun' came"),
+    (('kind = "crawl"', 'kind = "api"'), "fields must say which"),
+    (("test_share = 0.4", "test_share = 1.0"), "test_share: 1.0 came"),
+    (('url = "http://handbook.test/"', 'wurl = "x"'), "source 1: unknown key 'wurl'"),
+    (("pace = 0.0", 'purpose = "fun"'), "purpose: 'fun' came"),
     (("pace = 0.0", "strategy = 3"), "strategy = 3 came, expected str"), (("pace = 0.0", "pace = "), "not TOML"),
     (("pace = 0.0", 'strategy = "x"'), "strategy: 'x' came"),
 ])
@@ -67,12 +71,16 @@ def test_recipes_from_files(tmp_path: Path) -> None:
     path.write_text(SMALL)
     assert read_recipe(path) == read_recipe(str(path)) == read_recipe(SMALL)
     with pytest.raises(ValueError, match="at least one"): read_recipe(SMALL.split("[[source]]")[0])
-    with pytest.raises(ValueError, match="names must differ"): read_recipe(SMALL + "\n[[source]]" + SMALL.split("[[source]]")[1])
+    with pytest.raises(ValueError, match="two brackets"): read_recipe(SMALL.replace("[[source]]", "[source]"))
+    with pytest.raises(ValueError, match="3 came, expected a table of keys"): read_recipe('name = "x"\nuser_agent = "y"\nsource = [3]\n')
+    with pytest.raises(ValueError, match="fields = 3 came"): read_recipe(SMALL + "fields = 3\n")
+    with pytest.raises(ValueError, match="names must differ"):
+        read_recipe(SMALL + "\n[[source]]" + SMALL.split("[[source]]")[1])
     assert demo_recipe().pace < 0.1 and [source.kind for source in demo_recipe().source] == ["api", "crawl", "crawl"]
 
 
 def test_the_demo_is_made_of_real_records(demo: Path) -> None:
-    """At least 2,000 library records and the handbook; both datasets load; the card and both sides of the funnel are there."""
+    """At least 2,000 library records and the handbook; both datasets load; card and both sides of the funnel."""
     documents = read_parquet(demo / "documents.parquet")
     sources = Counter(documents["source"].to_pylist())
     assert sources["library.test"] >= 2000 and sources["handbook.test"] >= 40
@@ -81,8 +89,9 @@ def test_the_demo_is_made_of_real_records(demo: Path) -> None:
     assert funnel[0]["rows_in"] == documents.num_rows + read_parquet(demo / "dropped.parquet").num_rows
     assert all(row["rows_in"] - row["dropped"] == row["rows_out"] for row in funnel)
     card = (demo / "README.md").read_text()
-    assert card.startswith("---\n") and "| library.test | PSF-2.0 |" in card and "exact duplicate" in card and API_KEY not in card
-    assert set(datasets.load_from_disk(str(demo / "causal"))) == set(datasets.load_from_disk(str(demo / "qa"))) == {"train", "test"}
+    assert card.startswith("---\n") and "| library.test | PSF-2.0 |" in card
+    assert "exact duplicate" in card and API_KEY not in card
+    for name in ("causal", "qa"): assert set(datasets.load_from_disk(str(demo / name))) == {"train", "test"}
 
 
 def test_every_causal_row_is_proven(demo: Path) -> None:
@@ -90,11 +99,12 @@ def test_every_causal_row_is_proven(demo: Path) -> None:
     tokenizer, saved = load_tokenizer(demo / "tokenizer"), datasets.load_from_disk(str(demo / "causal"))
     prove_blocks(saved, read_parquet(demo / "documents.parquet"), tokenizer)
     row = saved["train"][0]
-    assert len(row["input_ids"]) == 512 and all(label in (-100, token) for label, token in zip(row["labels"], row["input_ids"], strict=True))
+    assert len(row["input_ids"]) == 512
+    assert all(label in (-100, token) for label, token in zip(row["labels"], row["input_ids"], strict=True))
 
 
 def test_every_qa_row_is_proven(demo: Path) -> None:
-    """Each answer stands where it says; the labelled tokens decode to it, or to the words around it where it was widened."""
+    """Each answer stands where it says; the labelled tokens decode to it, or, where widened, to words around it."""
     tokenizer = load_tokenizer(demo / "tokenizer")
     for part in datasets.load_from_disk(str(demo / "qa")).values():
         rows = {row["id"]: row for row in part.to_list()}
@@ -120,9 +130,10 @@ def test_every_qa_row_is_proven(demo: Path) -> None:
 def test_the_splits_share_no_page(demo: Path) -> None:
     """Neither within a dataset nor between the two."""
     documents = read_parquet(demo / "documents.parquet")
-    pages = {split: {source_page(url) for url in documents.filter(pc.equal(documents["split"], split))["url"].to_pylist()}
-             for split in ("train", "test")}
-    asked = {split: {source_page(url) for url in part["url"]} for split, part in datasets.load_from_disk(str(demo / "qa")).items()}
+    urls = {split: documents.filter(pc.equal(documents["split"], split))["url"] for split in ("train", "test")}
+    pages = {split: {source_page(url) for url in column.to_pylist()} for split, column in urls.items()}
+    questions = datasets.load_from_disk(str(demo / "qa"))
+    asked = {split: {source_page(url) for url in part["url"]} for split, part in questions.items()}
     assert not pages["train"] & pages["test"] and asked["train"] <= pages["train"] and asked["test"] <= pages["test"]
 
 
@@ -136,20 +147,21 @@ def test_the_site_was_treated_politely(demo: Path) -> None:
 
 def everything(folder: Path) -> dict[str, Any]:
     """All that a run wrote, without the times of fetching."""
-    tables = {name: read_parquet(folder / name).drop_columns(["fetched_at"]) for name in ("documents.parquet", "dropped.parquet")}
+    tables = {name: read_parquet(folder / name).drop_columns(["fetched_at"])
+              for name in ("documents.parquet", "dropped.parquet")}
     parts = {f"{name}/{split}": part.with_format("arrow")[:] for name in ("causal", "qa")
              for split, part in datasets.load_from_disk(str(folder / name)).items()}
-    texts = {name: (folder / name).read_text()
-             for name in ("README.md", "funnel.json", "recipe.json", "questions-reported.jsonl", "tokenizer/tokenizer.json")}
+    files = ("README.md", "funnel.json", "recipe.json", "questions-reported.jsonl", "tokenizer/tokenizer.json")
+    texts = {name: (folder / name).read_text() for name in files}
     return {**tables, **parts, **texts}
 
 
 def test_a_killed_run_goes_on(demo: Path, tmp_path: Path) -> None:
-    """kill -9 at three requests; the next run gives the same datasets in the same order, and asks for no committed page again."""
+    """kill -9 at three requests; the next run gives the same datasets in the same order, asks nothing twice."""
     folder = tmp_path / "killed"
     code = ("import os, signal, sys; from dsnotes.recipe import run_demo; "
             "run_demo(sys.argv[1], at_request={int(sys.argv[2]): lambda: os.kill(os.getpid(), signal.SIGKILL)})")
-    for request in (9, 77, 120):  # in the API, in the library's pages, and in the handbook (numbers count from each start)
+    for request in (9, 77, 120):  # in the API, the library's pages and the handbook (numbers count from each start)
         done = subprocess.run([sys.executable, "-c", code, folder, str(request)], capture_output=True, check=False)
         assert done.returncode == -9, done.stderr.decode()[-2000:]
         assert not (folder / "README.md").exists()
@@ -167,12 +179,15 @@ def test_a_killed_run_goes_on(demo: Path, tmp_path: Path) -> None:
 def test_ctrl_c_and_a_second_run(tmp_path: Path) -> None:
     """The command says how to go on, leaves status 130, and goes on."""
     import signal
-    code = ("import os, signal, sys; import dsnotes.recipe as r; from functools import partial; "
+    code = ("import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "import dsnotes.recipe as r; from functools import partial; "
             "r.run_demo = partial(r.run_demo, at_request={40: lambda: os.kill(os.getpid(), signal.SIGINT)}); "
             "import dsnotes.cli; sys.argv = ['dsnotes', 'demo', '-q', '--out', sys.argv[1]]; dsnotes.cli.main()")
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], capture_output=True, text=True, check=False)
-    assert done.returncode == 130 and "run the same command again" in done.stderr and "Traceback" not in done.stderr and signal.SIGINT == 2
-    done = subprocess.run([sys.executable, "-m", "dsnotes", "demo", "-q", "--out", tmp_path / "out"], capture_output=True, text=True, check=True)
+    assert done.returncode == 130 and "run the same command again" in done.stderr and "Traceback" not in done.stderr
+    assert signal.SIGINT == 2
+    command = [sys.executable, "-m", "dsnotes", "demo", "-q", "--out", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "kept" in done.stdout and (tmp_path / "out" / "README.md").exists() and done.stderr == ""
     sent = int(done.stdout.split(" requests")[0].split()[-1])
     assert 200 < sent < 240  # some 250, less the 40 of the first run
@@ -181,7 +196,8 @@ def test_ctrl_c_and_a_second_run(tmp_path: Path) -> None:
 def test_another_recipe_needs_another_folder(demo: Path) -> None:
     """Two data sets are never mixed in one folder, and the old one is not touched."""
     before = (demo / "README.md").read_text()
-    with pytest.raises(ValueError, match="another recipe"), PracticeSite() as site: run_recipe(read_recipe(SMALL), demo, connect_to=site.hosts)
+    with pytest.raises(ValueError, match="another recipe"), PracticeSite() as site:
+        run_recipe(read_recipe(SMALL), demo, connect_to=site.hosts)
     assert (demo / "README.md").read_text() == before
 
 
@@ -195,18 +211,22 @@ def test_a_run_without_questions(tmp_path: Path) -> None:
 
 def test_a_key_that_is_not_there() -> None:
     """The error names the variable; nothing is asked."""
-    source = Source("api", "api", "http://library.test/api/symbols/pages", key_env="NOT_SET_ANYWHERE", fields={"doc": "text"})
-    with pytest.raises(ValueError, match="NOT_SET_ANYWHERE is not set"): collect_api(source, None, {})  # type: ignore[arg-type]
+    url, fields = "http://library.test/api/symbols/pages", {"doc": "text"}
+    source = Source("api", "api", url, key_env="NOT_SET_ANYWHERE", fields=fields)
+    with pytest.raises(ValueError, match="NOT_SET_ANYWHERE is not set"):
+        collect_api(source, None, {})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("paging", ["offset", "cursor", "link"])
 def test_every_way_of_paging_in_a_recipe(paging: str, tmp_path: Path) -> None:
     """The other ways give the same records as the first."""
     from dsnotes.fetch import Fetcher
-    source = {"name": "api", "kind": "api", "fields": {"doc": "text", "name": "title"}, "key_env": "K", "language": "en", "max_pages": 2}
+    source = {"name": "api", "kind": "api", "fields": {"doc": "text", "name": "title"}, "key_env": "K",
+              "language": "en", "max_pages": 2}
     with PracticeSite() as site, Fetcher("t/1 (+https://example.org/)", connect_to=site.hosts, pace=0) as fetcher:
-        tables = [collect_api(Source(url=f"http://library.test/api/symbols/{way}", paging=way, **source),  # type: ignore[arg-type]
-                              fetcher, {"K": API_KEY}) for way in ("pages", paging)]
+        base = "http://library.test/api/symbols"
+        sources = [Source(url=f"{base}/{way}", paging=way, **source) for way in ("pages", paging)]  # type: ignore[arg-type]
+        tables = [collect_api(one, fetcher, {"K": API_KEY}) for one in sources]
     assert tables[0]["title"].to_pylist() == tables[1]["title"].to_pylist()
     assert tables[0].num_rows == 200 and set(tables[0]["language"].to_pylist()) == {"en"}
 
@@ -223,13 +243,16 @@ def test_describe_says_what_is_wrong(tmp_path: Path, demo: Path) -> None:
     """Nothing there, something else, a run that is not finished; and tables of both kinds."""
     with pytest.raises(FileNotFoundError, match="there is nothing"): describe(tmp_path / "no")
     with pytest.raises(ValueError, match="expected a run"): describe(tmp_path)
+    with pytest.raises(ValueError, match="row: -1 came"): trace_record(demo, -1)
     (tmp_path / "recipe.json").write_text("{}")
     with pytest.raises(ValueError, match="not finished"): describe(tmp_path)
-    assert f"dropped.parquet: {read_parquet(demo / 'dropped.parquet').num_rows:,} rows\n" in describe(demo / "dropped.parquet")
+    dropped = demo / "dropped.parquet"
+    assert f"dropped.parquet: {read_parquet(dropped).num_rows:,} rows\n" in describe(dropped)
     reported = demo / "questions-reported.jsonl"  # empty where no question had to be left out
     assert describe(reported, 1).startswith(f"{reported}: {reported.read_text().count(chr(10)):,} rows\n")
     shown = describe(demo)
-    assert "One record's way" in shown and "PSF-2.0" in shown and "as it came" in shown and "library.test/api/symbols/pages" in shown
+    assert "One record's way" in shown and "PSF-2.0" in shown and "as it came" in shown
+    assert "library.test/api/symbols/pages" in shown
 
 
 def test_recipe_values_are_checked_in_python_too() -> None:

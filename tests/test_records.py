@@ -12,22 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsnotes.records import (
-    DOCUMENTS, atomic_path, check_documents, count_drops, document_id, documents, drop_short, find_problems, mark_dropped, read_jsonl,
-    read_parquet, replace_surrogates, row_stage, run_batches, show, split_kept, stage_kind, stage_name, table_stage, write_jsonl, write_parquet,
+    DOCUMENTS, atomic_path, check_documents, count_drops, document_id, documents, drop_short, find_problems,
+    mark_dropped, read_jsonl, read_parquet, replace_surrogates, row_stage, run_batches, show, split_kept, stage_kind,
+    stage_name, table_stage, write_jsonl, write_parquet,
 )
 
 any_text = st.text(st.characters(), max_size=40)
-rows = st.lists(st.fixed_dictionaries({"text": any_text, "source": st.just("s")}, optional={
-    "title": any_text, "url": any_text, "license": st.sampled_from(["CC0-1.0", "MIT"]), "extra": st.dictionaries(any_text, any_text, max_size=2)}),
-    max_size=5, unique_by=lambda row: (row["text"], row.get("url")))
+optional = {"title": any_text, "url": any_text, "license": st.sampled_from(["CC0-1.0", "MIT"]),
+            "extra": st.dictionaries(any_text, any_text, max_size=2)}
+rows = st.lists(st.fixed_dictionaries({"text": any_text, "source": st.just("s")}, optional=optional),
+                max_size=5, unique_by=lambda row: (row["text"], row.get("url")))
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=30))
 def test_surrogates_are_replaced_and_counted(text: str) -> None:
     """The result is valid UTF-8; text without surrogates is untouched; each lone half counts once."""
     clean, lost = replace_surrogates(text)
     clean.encode("utf-8")
-    halves = [c for c in text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if "\ud800" <= c <= "\udfff"]
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    halves = [c for c in joined if "\ud800" <= c <= "\udfff"]
     assert lost == len(halves)
     if not halves and not any("\ud800" <= c <= "\udfff" for c in text): assert clean == text
 
@@ -66,11 +70,13 @@ def test_ids_do_not_change() -> None:
     """The id is part of every published dataset: this value may never change."""
     assert document_id("Oil the chain.", "http://handbook.test/") == "38a566237d1f50644a4ca31526742af1"
     assert documents([dict(text="a", source="s", id="mine")])["id"].to_pylist() == ["mine"]
+    assert documents([dict(text="a", source="s", id=None)])["id"].to_pylist() == [document_id("a")]
 
 
 @pytest.mark.parametrize(("row", "message"), [
     (dict(source="s"), "row 1, column 'text': nothing came"), (dict(text="a"), "row 1, column 'source'"),
     (dict(text=3, source="s"), "row 1, column 'text': 3 came"),
+    (dict(text="a", source="s", fetched_at="today"), "row 1, column 'fetched_at': 'today' came, expected a datetime"),
     (dict(text="a", source="s", nonsense=1), "row 1: unknown column 'nonsense'"),
 ])
 def test_a_bad_row_is_named(row: dict[str, object], message: str) -> None:
@@ -78,9 +84,16 @@ def test_a_bad_row_is_named(row: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message): documents([dict(text="fine", source="s"), row])
 
 
+def test_times_have_a_zone() -> None:
+    """A time without a zone is refused, not taken for UTC."""
+    with pytest.raises(ValueError, match=r"row 0, column 'fetched_at'.*with a time zone"):
+        documents([dict(text="a", source="s", fetched_at=datetime(2024, 5, 1))])
+
+
 def test_lost_characters_are_counted() -> None:
     """Half characters in any column are replaced, with one warning that counts them."""
-    with pytest.warns(UserWarning, match="2 unpaired"): table = documents([dict(text="a\ud800", title="\udfff", source="s")])
+    row = dict(text="a\ud800", title="\udfff", source="s")
+    with pytest.warns(UserWarning, match="2 unpaired"): table = documents([row])
     assert table["text"].to_pylist() == ["a\ufffd"]
 
 
@@ -124,6 +137,10 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="line 3: list came"): read_jsonl(tmp_path / "a")
     (tmp_path / "b").write_text(json.dumps({"anything": 1}) + "\n")
     assert read_jsonl(tmp_path / "b").to_pylist() == [{"anything": 1}]
+    (tmp_path / "b").write_text('{"a": 1}\n{"b": 2}\n')
+    assert read_jsonl(tmp_path / "b").to_pylist() == [{"a": 1, "b": None}, {"a": None, "b": 2}]  # no column is lost
+    (tmp_path / "b").write_text('{"text": "x", "source": "s", "fetched_at": "today"}\n')
+    with pytest.raises(ValueError, match="line 1, 'fetched_at': 'today' came"): read_jsonl(tmp_path / "b")
     (tmp_path / "c").write_bytes(b'{"text": "caf\xe9 \\ud800", "source": "s"}\n')
     with pytest.warns(UserWarning, match="line 1, 'text': 1 unpaired"): table = read_jsonl(tmp_path / "c")
     assert table["text"].to_pylist() == ["caf\ufffd \ufffd"]
@@ -138,6 +155,7 @@ def test_stages_say_what_they_are() -> None:
     with pytest.raises(ValueError, match="at least 1 row"): run_batches(drop_short, documents([]), batch_rows=0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=30), st.booleans()), max_size=20), st.integers(1, 7))
 def test_row_stages_run_in_any_batches(found: list[tuple[str, bool]], batch_rows: int) -> None:
     """Batches change nothing, and kept + dropped = input."""
@@ -146,7 +164,8 @@ def test_row_stages_run_in_any_batches(found: list[tuple[str, bool]], batch_rows
     marked = stage(table)
     assert run_batches(stage, table, batch_rows).to_pylist() == marked.to_pylist()
     kept, dropped = split_kept(marked)
-    assert kept.num_rows + dropped.num_rows == table.num_rows == sum(count_drops(marked)["rows"].to_pylist()) + kept.num_rows
+    counted = sum(count_drops(marked)["rows"].to_pylist())
+    assert kept.num_rows + dropped.num_rows == table.num_rows == counted + kept.num_rows
 
 
 def test_marks_keep_the_first_reason_and_take_many_forms() -> None:
@@ -154,14 +173,18 @@ def test_marks_keep_the_first_reason_and_take_many_forms() -> None:
     table = documents([dict(text="a", source="s"), dict(text="b", source="s")])
     marked = mark_dropped(table, pa.array([None, True]), ["x: 1", "y: 2"])
     assert marked["drop_reason"].to_pylist() == [None, "y: 2"]
-    assert mark_dropped(marked, [True, True], pa.array(["z: 3", "z: 3"]))["drop_reason"].to_pylist() == ["z: 3", "y: 2"]
+    again = mark_dropped(marked, [True, True], pa.array(["z: 3", "z: 3"]))
+    assert again["drop_reason"].to_pylist() == ["z: 3", "y: 2"]
     with pytest.raises(ValueError, match="1 values came, expected 2"): mark_dropped(table, [True], "x")
+    with pytest.raises(ValueError, match="null came for a row that is dropped"): mark_dropped(table, [True, False], pa.array([None, "x"]))
+    assert mark_dropped(table, [True, False], pa.array(["x", None]))["drop_reason"].to_pylist() == ["x", None]
 
 
 def test_display_is_short_escaped_and_says_what_it_left_out() -> None:
     """HTML and text of the same rows."""
     table = documents({"text": f"<b>{'long ' * 50}</b>", "source": "s", "url": str(n)} for n in range(7))
     shown = show(table, n=2)
-    assert "2 of 7 rows" in shown._repr_html_() and "<b>" not in shown._repr_html_() and len(repr(shown).splitlines()) == 3
+    assert "2 of 7 rows" in shown._repr_html_() and "<b>" not in shown._repr_html_()
+    assert len(repr(shown).splitlines()) == 3
     assert "rows</small>" not in show(table, n=9)._repr_html_()
     with pytest.raises(KeyError): show(table, columns=["nowhere"])

@@ -27,14 +27,16 @@ PARTS = st.lists(st.sampled_from(["a", "b", "/", ".", "?", "=", "*", "é", "%C3%
 PATTERNS = st.tuples(PARTS, st.sampled_from(["", "", "$"])).map(lambda parts: "/" + parts[0] + parts[1])
 PATHS = PARTS.map(lambda parts: "/" + parts.replace("*", "c"))
 AGENTS = st.sampled_from(["*", "bikebot", "BikeBot", "otherbot"])
-LINES = st.one_of(st.tuples(st.just("User-agent"), AGENTS), st.tuples(st.sampled_from(["Allow", "Disallow"]), PATTERNS))
+LINES = st.one_of(st.tuples(st.just("User-agent"), AGENTS),
+                  st.tuples(st.sampled_from(["Allow", "Disallow"]), PATTERNS))
 
 
 @given(st.lists(LINES, max_size=12), PATHS)
 def test_agrees_with_protego(lines, path):
     text = "\n".join(f"{name}: {value}" for name, value in lines)
     for agent in ("bikebot", "otherbot", "thirdbot"):
-        assert parse_robots(text).is_allowed(path, agent) == Protego.parse(text).can_fetch("http://shop.test" + path, agent)
+        expected = Protego.parse(text).can_fetch("http://shop.test" + path, agent)
+        assert parse_robots(text).is_allowed(path, agent) == expected
 
 
 def slow_match(pattern, path):
@@ -99,11 +101,13 @@ def test_the_limit():
 
 
 def test_other_records():
-    robots = parse_robots("Sitemap: http://a.test/1.xml\nUser-agent: x\nCrawl-delay: 2.5\nUser-agent: *\nCrawl-delay: soon\nDisallow: /a\n"
-                          "sitemap: /2.xml\nSitemap:\n")
+    robots = parse_robots("Sitemap: http://a.test/1.xml\nUser-agent: x\nCrawl-delay: 2.5\n"
+                          "User-agent: *\nCrawl-delay: soon\nDisallow: /a\nsitemap: /2.xml\nSitemap:\n")
     assert robots.sitemaps == ("http://a.test/1.xml", "/2.xml")
-    assert robots.crawl_delay("x") == 2.5 and robots.crawl_delay("y") is None and parse_robots("").crawl_delay("x") is None
-    for value in ("-1", "nan", "inf", ""): assert parse_robots(f"User-agent: *\nCrawl-delay: {value}").crawl_delay("x") is None
+    assert robots.crawl_delay("x") == 2.5 and robots.crawl_delay("y") is None
+    assert parse_robots("").crawl_delay("x") is None
+    for value in ("-1", "nan", "inf", ""):
+        assert parse_robots(f"User-agent: *\nCrawl-delay: {value}").crawl_delay("x") is None
 
 
 def test_rules_and_tokens():
@@ -136,11 +140,13 @@ CLOSED = b"User-agent: *\nDisallow: /\nCrawl-delay: 3\nSitemap: /map.xml"
 
 
 @pytest.mark.parametrize(("reply", "allowed", "why"), [
-    (Reply(200, CLOSED), False, "Disallow: /"), (Reply(200), True, "no rule matches"), (Reply(204), True, "no rule matches"),
+    (Reply(200, CLOSED), False, "Disallow: /"), (Reply(200), True, "no rule matches"),
+    (Reply(204), True, "no rule matches"),
     (Reply(400, CLOSED), True, "400"), (Reply(401), True, "401"), (Reply(403), True, "403"),
     (Reply(404, CLOSED), True, "404"), (Reply(410), True, "410"),
     (Reply(429), False, "429"), (Reply(500), False, "500"), (Reply(503), False, "503"), (Reply(304), False, "304"),
-    (FetchError("too many redirects"), False, "too many redirects"), (ConnectionRefusedError("nobody there"), False, "nobody there"),
+    (FetchError("too many redirects"), False, "too many redirects"),
+    (ConnectionRefusedError("nobody there"), False, "nobody there"),
 ])
 def test_answers(reply, allowed, why):
     policy = RobotsPolicy(Site(reply), "bikebot")
@@ -158,7 +164,9 @@ def test_an_error_in_the_code_is_not_taken_for_an_answer():
 def test_each_host_is_asked_once_until_the_answer_is_old():
     site = Site(Reply(404))
     policy = RobotsPolicy(site, "bikebot")
-    for url in ("http://a.test/1", "http://A.TEST/2?q", "http://user@a.test/3", "http://a.test:8080/", "https://a.test/"): policy.check(url)
+    one_host = ("http://a.test/1", "http://A.TEST/2?q", "http://user@a.test/3")
+    for url in (*one_host, "http://a.test:8080/", "https://a.test/"):
+        policy.check(url)
     assert site.asked == ["http://a.test/robots.txt", "http://a.test:8080/robots.txt", "https://a.test/robots.txt"]
     site = Site(Reply(503), Reply(404))
     policy = RobotsPolicy(site, "bikebot", max_age=0)

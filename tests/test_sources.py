@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from packaging.licenses import canonicalize_license_expression
 
 from dsnotes.records import documents, run_batches
-from dsnotes.sources import LICENSES, PURPOSES, RESERVED, SourceCard, TaskCard, decide_license, drop_unlicensed, spdx_id
+from dsnotes.sources import (
+    LICENSES, PURPOSES, RESERVED, SourceCard, TaskCard, decide_license, drop_unlicensed, spdx_id,
+)
 
 MARKS = {
     # Creative Commons addresses: scheme, ending, language, badge, query
@@ -48,10 +50,13 @@ MARKS = {
     "https://www.gnu.org/licenses/gpl-3.0.html": None,
     "https://example.test/licence": None,
     # Creative Commons in words
-    "CC BY-SA 4.0": "CC-BY-SA-4.0", "CC-BY-SA-4.0": "CC-BY-SA-4.0", "cc by 4.0": "CC-BY-4.0", "CC BY-NC-SA 3.0": "CC-BY-NC-SA-3.0",
+    "CC BY-SA 4.0": "CC-BY-SA-4.0", "CC-BY-SA-4.0": "CC-BY-SA-4.0", "cc by 4.0": "CC-BY-4.0",
+    "CC BY-NC-SA 3.0": "CC-BY-NC-SA-3.0",
     "CC BY-SA-NC 3.0": "CC-BY-NC-SA-3.0",
-    "CC BY‑SA 4.0": "CC-BY-SA-4.0", "CC\u00a0BY\u00a04.0": "CC-BY-4.0", "CC BY v4.0": "CC-BY-4.0", "CC0": "CC0-1.0", "CC0 1.0 Universal": "CC0-1.0",
-    "CC BY": None, "CC BY-SA": None, "CC BY 4": None, "CC BY 9.9": None, "CC BY-ND-SA 4.0": None, "Creative Commons": None,
+    "CC BY‑SA 4.0": "CC-BY-SA-4.0", "CC\u00a0BY\u00a04.0": "CC-BY-4.0", "CC BY v4.0": "CC-BY-4.0",
+    "CC0": "CC0-1.0", "CC0 1.0 Universal": "CC0-1.0",
+    "CC BY": None, "CC BY-SA": None, "CC BY 4": None, "CC BY 9.9": None, "CC BY-ND-SA 4.0": None,
+    "Creative Commons": None,
     "Creative Commons Attribution": None,
     "Creative Commons Attribution 4.0 International (CC BY 4.0)": "CC-BY-4.0",
     "Creative Commons Attribution-NonCommercial-NoDerivatives 4.0 International License": "CC-BY-NC-ND-4.0",
@@ -60,7 +65,8 @@ MARKS = {
     "Creative Commons Attribution-Share Alike 3.0 Germany License": "CC-BY-SA-3.0-DE",
     "Creative Commons Attribution 3.0 United States License": "CC-BY-3.0-US",
     "Creative Commons Attribution-ShareAlike 2.0 United Kingdom": None,
-    "Creative Commons Attribution 3.0 France": None, "CC BY 3.0 IGO": "CC-BY-3.0-IGO", "cc-by-3.0-fr": None, "cc-by-3.0-de": "CC-BY-3.0-DE",
+    "Creative Commons Attribution 3.0 France": None, "CC BY 3.0 IGO": "CC-BY-3.0-IGO",
+    "cc-by-3.0-fr": None, "cc-by-3.0-de": "CC-BY-3.0-DE",
     "Text on this page: CC BY 4.0": "CC-BY-4.0", "Licensed under CC BY 4.0. Photos: see captions.": "CC-BY-4.0",
     "CC BY (https://creativecommons.org/licenses/by/4.0/)": "CC-BY-4.0",
     "CC BY-NC (https://creativecommons.org/licenses/by/4.0/)": None,
@@ -68,21 +74,28 @@ MARKS = {
     "Unless otherwise stated, this work is licensed under CC BY-SA 4.0": "CC-BY-SA-4.0",
     "This work is not licensed under CC BY 4.0": None, "Formerly CC BY 3.0": None, "No longer under CC0": None,
     # software licences in words
-    "MIT": "MIT", "mit": "MIT", "MIT License": "MIT", "License: MIT": "MIT", "License :: OSI Approved :: MIT License": "MIT",
+    "MIT": "MIT", "mit": "MIT", "MIT License": "MIT", "License: MIT": "MIT",
+    "License :: OSI Approved :: MIT License": "MIT",
     "A course given at MIT": None,
-    "under the MIT-0 licence": "MIT-0", "Apache License, Version 2.0": "Apache-2.0", "Apache-2.0": "Apache-2.0", "Apache Software License": None,
-    'Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except in compliance with the License.': "Apache-2.0",
-    "BSD": None, "BSD License": None, "3-Clause BSD License": "BSD-3-Clause", "Simplified BSD": "BSD-2-Clause", "BSD-4-Clause": None,
-    "GPLv3": None, "GPLv3+": "GPL-3.0-or-later", "GPL-3.0": None, "GNU General Public License v2.0 only": "GPL-2.0-only",
+    "under the MIT-0 licence": "MIT-0", "Apache License, Version 2.0": "Apache-2.0", "Apache-2.0": "Apache-2.0",
+    "Apache Software License": None,
+    'Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except in compliance '
+    'with the License.': "Apache-2.0",
+    "BSD": None, "BSD License": None, "3-Clause BSD License": "BSD-3-Clause", "Simplified BSD": "BSD-2-Clause",
+    "BSD-4-Clause": None,
+    "GPLv3": None, "GPLv3+": "GPL-3.0-or-later", "GPL-3.0": None,
+    "GNU General Public License v2.0 only": "GPL-2.0-only",
     "GNU Lesser General Public License v2.1 or later": "LGPL-2.1-or-later",
     "GNU Affero General Public License, version 3.0, or any later": "AGPL-3.0-or-later",
     "gpl-3.0-only": "GPL-3.0-only", "Licensed under AGPL-3.0-or-later": "AGPL-3.0-or-later", "PSF-2.0": "PSF-2.0",
     "Python Software Foundation License": None,
-    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0", "Open Government Licence v3.0": "OGL-UK-3.0", "ODbL 1.0": "ODbL-1.0",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0", "Open Government Licence v3.0": "OGL-UK-3.0",
+    "ODbL 1.0": "ODbL-1.0",
     "The Unlicense": "Unlicense",
     "MIT OR Apache-2.0": None, "CC-BY-4.0 AND MIT": None, "Code: MIT License. Text: CC BY 4.0.": None,
     # reserved
-    "All rights reserved": RESERVED, "© Millbrook Bicycle Workshop. All rights reserved.": RESERVED, "© 2024 Millbrook": None,
+    "All rights reserved": RESERVED, "© Millbrook Bicycle Workshop. All rights reserved.": RESERVED,
+    "© 2024 Millbrook": None,
     "Some rights reserved": None,
     "All rights reserved. CC BY 4.0": None, "": None, "   ": None, "public domain": None, "Written by hand": None,
     "Send it by email, cc by post": None,
@@ -106,7 +119,8 @@ def test_any_text_gives_a_known_licence_or_none(mark):
 
 @pytest.mark.parametrize("license_id", LICENSES)
 def test_identifiers_are_official_and_read_back(license_id):
-    assert canonicalize_license_expression(license_id) == license_id  # packaging carries the SPDX list: an outside oracle
+    # packaging carries the SPDX list: an outside oracle
+    assert canonicalize_license_expression(license_id) == license_id
     assert spdx_id(license_id) == spdx_id(license_id.lower()) == license_id
     assert spdx_id(f"Text: {license_id}.") in (license_id, None)
 
@@ -128,16 +142,17 @@ def test_money_never_makes_a_licence_wider(license_id, purpose):
 
 def test_decisions():
     uses = {key: decide_license(*key).use for key in [
-        ("CC-BY-ND-4.0", "train"), ("CC-BY-ND-3.0", "train"), ("CC-BY-ND-4.0", "publish"), (RESERVED, "train"), (RESERVED, "publish"),
-        (None, "publish"), ("CC-BY-SA-4.0", "publish"), ("MIT", "publish"), ("CC0-1.0", "publish"), ("Zlib", "train")]}
+        ("CC-BY-ND-4.0", "train"), ("CC-BY-ND-3.0", "train"), ("CC-BY-ND-4.0", "publish"), (RESERVED, "train"),
+        (RESERVED, "publish"), (None, "publish"), ("CC-BY-SA-4.0", "publish"), ("MIT", "publish"),
+        ("CC0-1.0", "publish"), ("Zlib", "train")]}
     assert list(uses.values()) == ["yes", "ask", "ask", "ask", "no", "ask", "yes", "yes", "yes", "ask"]
     assert "3(b)" in decide_license("CC-BY-SA-4.0", "publish").evidence
     assert "without conditions" in decide_license("CC0-1.0", "publish").reason
 
 
 def test_drop_unlicensed_tables():
-    rows = [dict(text="a b", source="s", license=value) for value in ("CC-BY-4.0", None, RESERVED, "CC-BY-NC-4.0", "CC-BY-4.0")]
-    table = documents(rows)
+    licenses = ("CC-BY-4.0", None, RESERVED, "CC-BY-NC-4.0", "CC-BY-4.0")
+    table = documents(dict(text="a b", source="s", license=value) for value in licenses)
     out = drop_unlicensed(table, purpose="publish", commercial=True)
     assert out["drop_reason"].is_null().to_pylist() == [True, False, False, False, True]
     assert out["drop_reason"][1].as_py() == "license: none stated (ask: nobody stated a licence: ask the owner)"

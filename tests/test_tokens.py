@@ -1,4 +1,4 @@
-"""Tokens: nothing lost, no control token out of a text, settings of a shared tokenizer untouched, any saved tokenizer loads."""
+"""Tokens: nothing lost, no control token out of a text, shared settings put back, any saved tokenizer loads."""
 import json
 import os
 import subprocess
@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from dsnotes.records import run_batches, stage_kind
 from dsnotes.tokens import EOS, PAD, count_tokens, fertility, load_tokenizer, show_tokens, tokenize, train_tokenizer
 
-TEXTS = ["A chain grows as its pins wear. Measure it every 500 km.", "Measure the chain, then measure it again.", f"The token {EOS} ends a text."] * 3
+TEXTS = ["A chain grows as its pins wear. Measure it every 500 km.", "Measure the chain, then measure it again.",
+         f"The token {EOS} ends a text."] * 3
+PIECES = [EOS, PAD, " ", "<|", "endoftext", "|>", "a\n", "é", "🚲"]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def table(*texts):
 
 
 @settings(deadline=None)
-@given(st.lists(st.one_of(st.text(), st.lists(st.sampled_from([EOS, PAD, " ", "<|", "endoftext", "|>", "a\n", "é", "🚲"])).map("".join)), max_size=6))
+@given(st.lists(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), max_size=6))
 @example([EOS, PAD, EOS + EOS, ""])
 def test_any_text_comes_back_and_eos_is_only_at_the_end(texts):
     tokenizer = test_any_text_comes_back_and_eos_is_only_at_the_end.tokenizer
@@ -43,8 +45,10 @@ test_any_text_comes_back_and_eos_is_only_at_the_end.tokenizer = train_tokenizer(
 
 def test_the_same_texts_give_the_same_file_in_another_process(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path / "here")
-    code = (f"from dsnotes.tokens import train_tokenizer\ntrain_tokenizer({TEXTS!r}, vocab_size=320).save_pretrained({str(tmp_path / 'there')!r})")
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": "7", "TOKENIZERS_PARALLELISM": "false"})
+    code = ("from dsnotes.tokens import train_tokenizer\n"
+            f"train_tokenizer({TEXTS!r}, vocab_size=320).save_pretrained({str(tmp_path / 'there')!r})")
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TOKENIZERS_PARALLELISM": "false"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert (tmp_path / "here/tokenizer.json").read_bytes() == (tmp_path / "there/tokenizer.json").read_bytes()
 
 
@@ -75,9 +79,11 @@ def test_tokenize_is_a_row_stage_with_defined_results_for_small_tables(tokenizer
 
 
 def test_bad_tables_are_named(tokenizer):
-    with pytest.raises(ValueError, match="column: 'text' came, expected one of formatted"): tokenize(table("a"), tokenizer, column="text")
+    with pytest.raises(ValueError, match="column: 'text' came, expected one of formatted"):
+        tokenize(table("a"), tokenizer, column="text")
     with pytest.raises(ValueError, match="1 nulls came"): tokenize(table("a", None), tokenizer)
-    with pytest.raises(ValueError, match="int64 came, expected strings"): tokenize(pa.table({"formatted": [1]}), tokenizer)
+    with pytest.raises(ValueError, match="int64 came, expected strings"):
+        tokenize(pa.table({"formatted": [1]}), tokenizer)
     with pytest.raises(ValueError, match="batch_rows: 0 came"): tokenize(table("a"), tokenizer, batch_rows=0)
     with pytest.raises(TypeError, match="expected a fast tokenizer"): count_tokens("a", object())
 
@@ -87,7 +93,8 @@ def test_settings_left_by_earlier_calls_do_not_cut_documents_and_are_put_back(to
     core = tokenizer.backend_tokenizer
     left = core.truncation, core.padding
     assert left[0] and left[1]
-    assert tokenizer.decode(tokenize(table("a b c d e f"), tokenizer)["input_ids"].to_pylist()[0][:-1]) == "a b c d e f"
+    ids = tokenize(table("a b c d e f"), tokenizer)["input_ids"].to_pylist()[0]
+    assert tokenizer.decode(ids[:-1]) == "a b c d e f"
     assert (core.truncation, core.padding, core.encode_special_tokens) == (*left, False)
 
 
@@ -120,7 +127,8 @@ def test_eos_that_is_also_the_unknown_token_as_in_gpt2():
 
 def test_a_control_token_out_of_a_text_stops_the_stage():
     tokenizer = word_level(eos_token="it")  # a vocabulary in which an ordinary word is the EOS
-    with pytest.raises(ValueError, match="row 1 of its batch: a control token came out of the text, expected none: 'oil it'"):
+    message = "row 1 of its batch: a control token came out of the text, expected none: 'oil it'"
+    with pytest.raises(ValueError, match=message):
         tokenize(table("oil", "oil it"), tokenizer)
 
 
@@ -134,7 +142,8 @@ def test_a_missing_pad_is_added_and_said(tmp_path, tokenizer):
     word_level(eos_token="</s>").save_pretrained(tmp_path / "none")
     word_level(eos_token="</s>", pad_token="</s>").save_pretrained(tmp_path / "same")
     for name in ("none", "same"):
-        with pytest.warns(UserWarning, match="added as PAD; resize the model's embeddings to 5"): loaded = load_tokenizer(tmp_path / name)
+        with pytest.warns(UserWarning, match="added as PAD; resize the model's embeddings to 5"):
+            loaded = load_tokenizer(tmp_path / name)
         assert loaded.pad_token == PAD and loaded.pad_token_id != loaded.eos_token_id
         with pytest.raises(ValueError, match="which is the EOS"): load_tokenizer(tmp_path / name, pad_token="</s>")
     tokenizer.save_pretrained(tmp_path / "ours")
@@ -145,7 +154,8 @@ def test_a_missing_pad_is_added_and_said(tmp_path, tokenizer):
 def test_the_view_shows_all_of_the_text():
     assert repr(show_tokens(" oil  it", word_level(eos_token="</s>"))) == "·oil|··it"
     view = show_tokens("a&b\n", train_tokenizer([], 300))
-    assert repr(view) == "a|&|b|⏎" and "a&b" not in view._repr_html_() and "&amp;" in view._repr_html_() and "title='id " in view._repr_html_()
+    shown = view._repr_html_()
+    assert repr(view) == "a|&|b|⏎" and "a&b" not in shown and "&amp;" in shown and "title='id " in shown
     assert show_tokens("", train_tokenizer([], 300)).pieces == ()
 
 
