@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from configparser import ConfigParser
+from email import message_from_string
 from importlib import metadata
 from pathlib import Path
 
@@ -141,6 +142,9 @@ def test_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
     """Unpacked into an empty folder, the wheel imports from there, carries the lessons and the handbook, and its command starts."""
     target = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive: archive.extractall(target)
+    about = message_from_string(next(target.glob("dsnotes-*.dist-info/METADATA")).read_text(encoding="utf-8"))
+    ini = settings()
+    assert (about["Version"], about["Requires-Python"]) == (ini["version"], f">={ini['min_python']}")
     code = ("import json, dsnotes, dsnotes.practice as p; from dsnotes.cli import find_lessons; "
             "print(json.dumps([dsnotes.__file__, dsnotes.__version__, len(p.handbook_pages()), sorted(x.name for x in find_lessons())]))")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")} | {"PYTHONPATH": str(target)}  # not measured
