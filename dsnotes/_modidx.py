@@ -164,6 +164,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'dsnotes.fetch.Response': ('fetch.html#response', 'dsnotes/fetch.py'),
                                'dsnotes.fetch.Response.__repr__': ('fetch.html#response.__repr__', 'dsnotes/fetch.py'),
                                'dsnotes.fetch.Response.content_type': ('fetch.html#response.content_type', 'dsnotes/fetch.py'),
+                               'dsnotes.fetch.Response.is_html': ('fetch.html#response.is_html', 'dsnotes/fetch.py'),
                                'dsnotes.fetch.Response.json': ('fetch.html#response.json', 'dsnotes/fetch.py'),
                                'dsnotes.fetch.Response.text': ('fetch.html#response.text', 'dsnotes/fetch.py'),
                                'dsnotes.fetch.TooLarge': ('fetch.html#toolarge', 'dsnotes/fetch.py'),

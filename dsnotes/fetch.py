@@ -196,7 +196,7 @@ KEPT_HEADERS = frozenset((  # an allow-list: cookies and whatever else a server 
     "link", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
     "x-robots-tag", "tdm-reservation", "tdm-policy", "content-signal"))  # what a site says about the use of its pages
 
-# %% ../nbs/10_fetch.ipynb #10c429e4
+# %% ../nbs/10_fetch.ipynb #f9f14077
 @dataclass(frozen=True)
 class Response:
     "One answer, the same whether it came from the network or from the cache."
@@ -212,6 +212,11 @@ class Response:
     def content_type(self)->str: # Such as "text/html"; "" when nothing was said
         "The media type in lower case, without parameters."
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_html(self)->bool: # Also where nothing was said, and a browser would look (RFC 9110, section 8.3)
+        "Whether the body is a page, or may be one."
+        return self.content_type in ("text/html", "application/xhtml+xml", "")
 
     def text(self)->str: # The body as text
         "The body in the charset that the header names, else UTF-8; what cannot be decoded becomes U+FFFD."
