@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def _is_loopback(host: str) -> bool:
     except ValueError: return host == "localhost"
 
 
-@pytest.fixture(scope="session")
-def root() -> Path:
-    """The project's folder."""
-    return ROOT
+def copy_project(folder: Path) -> Path:
+    """A copy of the project in `folder`, without what was built or cached, for commands that write."""
+    left_out = (".git", ".venv", "build", "dist", "*.egg-info", ".*_cache", "__pycache__", ".hypothesis")
+    return Path(shutil.copytree(ROOT, folder / "project", ignore=shutil.ignore_patterns(*left_out)))

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, copy_project
 from lessons import lesson_paths
 
 ORDER = {path.stem.split("_", 1)[1]: int(path.stem.split("_", 1)[0]) for path in lesson_paths() if path.stem[0].isdigit()}
@@ -129,10 +129,7 @@ def test_rooms_are_attributes() -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built offline from a copy of the project."""
-    import shutil
-    copy = tmp_path_factory.mktemp("wheel") / "project"
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", ".*_cache", "__pycache__", ".hypothesis")
-    shutil.copytree(ROOT, copy, ignore=ignored)
+    copy = copy_project(tmp_path_factory.mktemp("wheel"))
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", copy / "dist", copy]
     subprocess.run(command, check=True, capture_output=True)
     return next((copy / "dist").glob("dsnotes-*.whl"))

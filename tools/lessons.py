@@ -100,7 +100,7 @@ def trial_cell(number: int, exercise: Exercise) -> str:
     """Code that puts the stub and each answer in turn, and prints what the check said."""
     return (f"for _source in {[exercise.stub, *exercise.answers]!r}:\n"
             f"    exec(_source, globals())\n"
-            f"    print({number}, _source.splitlines()[0][:70].replace(chr(10), ' '), ({exercise.check}).ok, sep='\\t')")
+            f"    print({number}, _source.splitlines()[0][:70], ({exercise.check}).ok, sep='\\t')")
 
 
 def run(nb: NotebookNode, extra: list[str] | None = None) -> NotebookNode:
@@ -132,7 +132,7 @@ def clean_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def differences(committed: NotebookNode, fresh: NotebookNode) -> list[str]:
-    """Where a committed output no longer matches a fresh run; cells tagged `varies` and exercises' checks are not compared."""
+    """Where a committed output no longer matches a fresh run; cells tagged `varies` are not compared."""
     found = []
     for old, new in zip(committed.cells, fresh.cells, strict=False):
         if old.cell_type != "code" or "varies" in old.metadata.get("tags", []): continue
@@ -201,7 +201,6 @@ def readme() -> str:
     """README.md's text: the index notebook through nbconvert, code with its outputs, pictures as files of `nbs/images`."""
     from nbconvert import MarkdownExporter
     nb = read(NBS / "index.ipynb")
-    nb.cells = [cell for cell in nb.cells if "readme-hide" not in cell.metadata.get("tags", [])]
     nb.metadata["language_info"] = {"name": "python"}  # the fences' language; nbdev-clean strips it from the file
     body, resources = MarkdownExporter().from_notebook_node(nb)
     if resources.get("outputs"): raise SystemExit("index.ipynb: pictures must be files in nbs/images, not outputs")
