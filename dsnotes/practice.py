@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['HANDBOOK', 'LIBRARY', 'FOLDER', 'CREATIVE_COMMONS', 'LICENSE_URLS', 'RESERVED', 'JSON_LD', 'LICENSE_MARKS', 'POST',
            'SECTIONS', 'ROBOTS', 'XML', 'ENTRY', 'MONTHS', 'SITEMAPS', 'FUNCTION', 'SYMBOL', 'API_KEY', 'Items',
-           'PAGING', 'LIBRARY_ROBOTS', 'COLLECTIONS', 'FAULTS', 'BROWSER_NAMES', 'HandbookPage', 'read_page',
-           'handbook_pages', 'fragment_markdown', 'license_mark', 'faq_html', 'thread_html', 'template', 'garble',
-           'page_body', 'page_html', 'handbook_truth', 'handbook_documents', 'Request', 'Reply', 'text_reply',
+           'PAGING', 'LIBRARY_ROBOTS', 'COLLECTIONS', 'FAULTS', 'KEY_HEADERS', 'BROWSER_NAMES', 'HandbookPage',
+           'read_page', 'handbook_pages', 'fragment_markdown', 'license_mark', 'faq_html', 'thread_html', 'template',
+           'garble', 'page_body', 'page_html', 'handbook_truth', 'handbook_documents', 'Request', 'Reply', 'text_reply',
            'page_reply', 'unless_changed', 'listing_html', 'section_html', 'search_html', 'sitemap_xml', 'feed_xml',
            'calendar_html', 'handbook_reply', 'not_found', 'Symbol', 'describe_arguments', 'hide_receiver',
            'read_symbols', 'read_compiled_symbols', 'library_symbols', 'symbol_item', 'paragraphs_html', 'module_html',
            'package_items', 'json_reply', 'encode_cursor', 'decode_cursor', 'api_reply', 'next_link', 'Quota',
            'library_reply', 'Fault', 'gzip_zeros', 'Visit', 'site_hosts', 'PracticeSite']
 
-# %% ../nbs/03_practice.ipynb #404a82df
+# %% ../nbs/03_practice.ipynb #dae27eaa
 import ast
 import base64
 import fnmatch
@@ -28,6 +28,7 @@ import threading
 import time
 import tomllib
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -298,7 +299,7 @@ def handbook_documents()->pa.Table: # DOCUMENTS rows, one a page
         "fetched_at": when, "extra": {name: row[name] for name in ("author", "date", "kind")},
     } for row in handbook_truth().to_pylist())
 
-# %% ../nbs/03_practice.ipynb #10c371f0
+# %% ../nbs/03_practice.ipynb #816b039d
 @dataclass(frozen=True)
 class Request:
     "What a client asked."
@@ -316,6 +317,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     drip: float = 0.0  # seconds between pieces of 1 KiB
     cut: int | None = None  # bytes after which the connection is closed, whatever Content-Length said
+    stall: float = 0.0  # seconds of silence before the first byte
+    head_drip: float = 0.0  # seconds after each line of the head
 
 # %% ../nbs/03_practice.ipynb #8056c248
 def text_reply(
@@ -789,7 +792,7 @@ def _encode(reply:Reply, fault:Fault, request:Request)->Reply:
     body = text.encode(fault.value or "cp1252", "xmlcharrefreplace")
     return replace(reply, body=body, headers={**reply.headers, "Content-Type": "text/html"})
 
-# %% ../nbs/03_practice.ipynb #74250ff4
+# %% ../nbs/03_practice.ipynb #b16a24ec
 def _bomb(reply:Reply, fault:Fault, request:Request)->Reply:
     return text_reply(gzip_zeros(int(fault.value or 200)), "text/html", headers={"Content-Encoding": "gzip"})
 
@@ -802,14 +805,20 @@ def _error_page(reply:Reply, fault:Fault, request:Request)->Reply:
 def _same_cursor(reply:Reply, fault:Fault, request:Request)->Reply:
     return json_reply({**json.loads(reply.body), "next_cursor": request.query.get("cursor", encode_cursor(0))})
 
+def _header(reply:Reply, fault:Fault, request:Request)->Reply:
+    name, _, value = str(fault.value).partition(":")
+    return replace(reply, headers={**reply.headers, name.strip(): value.strip()})
+
 def _robots(reply:Reply, fault:Fault, request:Request)->Reply:
     if request.path != "/robots.txt": return reply
     return text_reply(str(fault.value or "User-agent: *\nDisallow: /\n"), "text/plain")
 
-# %% ../nbs/03_practice.ipynb #a3c0b96b
+# %% ../nbs/03_practice.ipynb #1ddc778b
 FAULTS: dict[str, Callable[[Reply, Fault, Request], Reply]] = {
     "status": _status,  # value: the code; with retry_after
     "drip": lambda reply, fault, request: replace(reply, drip=float(fault.value or 1)),  # value: seconds between KiB
+    "stall": lambda reply, fault, request: replace(reply, stall=float(fault.value or 1)),  # value: seconds of silence
+    "drip_head": lambda reply, fault, request: replace(reply, head_drip=float(fault.value or 1)),  # value: s a line
     "truncate": lambda reply, fault, request: replace(reply, cut=int(fault.value or 100)),  # value: bytes sent
     "charset": _charset,  # value: what the header claims; the bytes stay UTF-8
     "encode": _encode,  # value: the encoding that is really sent; nothing says so
@@ -817,6 +826,7 @@ FAULTS: dict[str, Callable[[Reply, Fault, Request], Reply]] = {
     "bomb": _bomb,  # value: megabytes after unpacking
     "error_page": _error_page,  # status 200, and yet an error
     "same_cursor": _same_cursor,  # the next page is this page
+    "header": _header,  # value: one more header, as "Name: value"
     "robots": _robots,  # value: another robots.txt, from now on
 }
 
@@ -829,7 +839,7 @@ def gzip_zeros(
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(packer.compress(bytes(2**20)) for _ in range(megabytes)) + packer.flush()
 
-# %% ../nbs/03_practice.ipynb #36c83026
+# %% ../nbs/03_practice.ipynb #60a8a40c
 class Visit(NamedTuple):
     "One line of the request log."
     number: int  # 1 for the first request
@@ -839,8 +849,12 @@ class Visit(NamedTuple):
     path: str  # with its query
     status: int
     user_agent: str
+    in_flight: int = 1  # requests to this host that were being answered then, this one included
+    with_key: bool = False  # whether it carried Authorization, Cookie or X-API-Key; never what they said
 
-# %% ../nbs/03_practice.ipynb #7d728d5e
+KEY_HEADERS = frozenset(("authorization", "cookie", "x-api-key"))
+
+# %% ../nbs/03_practice.ipynb #88a55c22
 class _Handler(BaseHTTPRequestHandler):
     "Turns bytes into a Request, and a Reply into bytes."
     protocol_version = "HTTP/1.1"
@@ -849,35 +863,40 @@ class _Handler(BaseHTTPRequestHandler):
     site: "PracticeSite"
 
     def do_GET(self)->None:
-        "Answers one request."
+        "Answers one request; it counts as answered just before its last byte leaves."
         target, headers = urlsplit(self.path), {name.lower(): value for name, value in self.headers.items()}
         host = headers.get("host", "").split(":")[0].lower()
         query = dict(parse_qsl(target.query, keep_blank_values=True))
         request = Request(target.path or "/", query, headers, BROWSER_NAMES.get(host, host), self.command)
-        reply = self.site.answer(request, self.path)
-        try: self._send(reply)
+        reply, last = self.site.answer(request, self.path), b""
+        try: last = self._send(reply)
         except (BrokenPipeError, ConnectionResetError): self.close_connection = True  # the client has left
+        finally: self.site.leave(request.host)
+        self.wfile.write(last)
 
     do_HEAD = do_GET
 
-    def _send(self, reply:Reply)->None:
-        "Status, headers and body; in drips, or cut off, where a fault says so."
+    def _send(self, reply:Reply)->bytes: # The last byte, which is still to be sent
+        "Status, headers and body; late, in drips, or cut off, where a fault says so."
+        time.sleep(reply.stall)
         self.send_response_only(reply.status)
-        for name, value in reply.headers.items(): self.send_header(name, value)
-        self.send_header("Date", self.date_time_string())
-        self.send_header("Content-Length", str(len(reply.body)))
+        ours = {"Date": self.date_time_string(), "Content-Length": str(len(reply.body))}
+        for name, value in (*reply.headers.items(), *ours.items()):
+            self.send_header(name, value)
+            if reply.head_drip: self.flush_headers(); self.wfile.flush(); time.sleep(reply.head_drip)
         self.end_headers()
         body = b"" if self.command == "HEAD" else reply.body[:reply.cut]
         if reply.cut is not None: self.close_connection = True
         piece = 1024 if reply.drip else len(body) or 1
-        for start in range(0, len(body), piece):
-            self.wfile.write(body[start:start + piece])
+        for start in range(0, len(body) - 1, piece):
+            self.wfile.write(body[start:min(start + piece, len(body) - 1)])
             if reply.drip: self.wfile.flush(); time.sleep(reply.drip)
+        return body[-1:]
 
     def log_message(self, format:str, *args:Any)->None:  # noqa: A002, the name is the base class's
         "Nothing on stderr: the log is `PracticeSite.log`."
 
-# %% ../nbs/03_practice.ipynb #4a58758a
+# %% ../nbs/03_practice.ipynb #96bbe67b
 BROWSER_NAMES = {  # what a browser on this machine can say, and which host it means
     "localhost": "handbook.test", "127.0.0.1": "handbook.test",
     "handbook.localhost": "handbook.test", "library.localhost": "library.test",
@@ -893,11 +912,12 @@ class _Server(ThreadingHTTPServer):
 
 def site_hosts(
     port:int, # Where a practice site listens
+    more:Iterable[str]=(), # Names besides handbook.test and library.test
 )->dict[tuple[str, int], tuple[str, int]]: # (name, port) -> (address, port), for a client's `connect_to`
     "How the practice site's names are reached on this machine."
-    return {(name, 80): ("127.0.0.1", port) for name in ("handbook.test", "library.test")}
+    return {(name, 80): ("127.0.0.1", port) for name in ("handbook.test", "library.test", *more)}
 
-# %% ../nbs/03_practice.ipynb #d286ff93
+# %% ../nbs/03_practice.ipynb #29f65492
 class PracticeSite:
     "The practice site on 127.0.0.1, in a thread, while a `with` block runs."
     def __init__(self,
@@ -906,10 +926,12 @@ class PracticeSite:
         quota:int=10_000, # API requests a minute
         at_request:Mapping[int, Callable[[], None]]|None=None, # What to do at the n-th request, before its answer
         port:int=0, # 0 = any free one
+        more_hosts:Mapping[str, Callable[[Request], Reply]]|None=None, # Names of more hosts, and what each answers
     )->None:
         "Nothing listens until the block is entered."
         self.faults, self.at_request = list(faults), dict(at_request or {})
-        self.log: list[Visit] = []
+        self.more_hosts, self.log = dict(more_hosts or {}), list[Visit]()
+        self._busy = Counter[str]()
         self._log_file = open(log_path, "a", encoding="utf-8") if log_path else None  # closed in __exit__
         self._quota, self._lock, self._wanted_port = Quota(quota), threading.Lock(), port
 
@@ -931,7 +953,7 @@ class PracticeSite:
     @property
     def hosts(self)->dict[tuple[str, int], tuple[str, int]]:
         "The names it answers to and where they are, for a client's `connect_to`."
-        return site_hosts(self.port)
+        return site_hosts(self.port, self.more_hosts)
 
     def answer(self, request:Request, target:str)->Reply:
         "The reply to a request, with its faults; the visit is in the log before the reply is sent."
@@ -939,15 +961,22 @@ class PracticeSite:
         with self._lock:
             for fault in self.faults:
                 if fault.strikes(request): reply = FAULTS[fault.kind](reply, fault, request)
-            agent = request.headers.get("user-agent", "")
-            visit = Visit(len(self.log) + 1, came, request.host, request.method, target, reply.status, agent)
+            self._busy[request.host] += 1
+            visit = Visit(len(self.log) + 1, came, request.host, request.method, target, reply.status,
+                          request.headers.get("user-agent", ""), self._busy[request.host],
+                          not KEY_HEADERS.isdisjoint(request.headers))
             self.log.append(visit)
             if self._log_file: print(json.dumps(visit._asdict()), file=self._log_file, flush=True)
         if visit.number in self.at_request: self.at_request[visit.number]()
         return reply
 
+    def leave(self, host:str)->None:
+        "An answer of this host is as good as sent."
+        with self._lock: self._busy[host] -= 1
+
     def _route(self, request:Request)->Reply:
         "The host's own answer."
+        if request.host in self.more_hosts: return self.more_hosts[request.host](request)
         if request.host == "handbook.test": return handbook_reply(request)
         if request.host == "library.test": return library_reply(request, self._quota)
-        return text_reply("this server knows handbook.test and library.test", "text/plain", 421)
+        return text_reply(f"this server knows {', '.join(name for name, _ in self.hosts)}", "text/plain", 421)
