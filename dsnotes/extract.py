@@ -341,11 +341,11 @@ def extract_page(
     finding = find_license(tree, url)
     return Page(text or "", title, author, date, find_language(tree), finding.license, finding.evidence)
 
-# %% ../nbs/14_extract.ipynb #1bfdbd37
+# %% ../nbs/14_extract.ipynb #fef1fbca
 def page_documents(
     responses:Iterable[Response], # Answers, such as `crawl` yields
 )->pa.Table: # One row a response, with the schema DOCUMENTS
-    "A row for each answer; author, date, encoding and licence marks are in `extra`, or why there is no text."
+    "A row for each answer; findings, author, date, encoding and licence marks are in `extra`, or why no text came."
     return documents(_page_row(response) for response in responses)
 
 def _page_row(response:Response)->dict[str, Any]:
@@ -354,10 +354,9 @@ def _page_row(response:Response)->dict[str, Any]:
     row: dict[str, Any] = {
         "url": url, "source": urlsplit(url).hostname or url, "fetched_at": response.fetched_at, "text": ""}
     if not response.is_html:
-        return {**row, "extra": {"problem": f"{response.content_type} is not HTML"}}
+        return {**row, "extra": {**response.findings, "problem": f"{response.content_type} is not HTML"}}
     html, encoding = decode_html(response.body, response.headers.get("content-type", ""))
     page = extract_page(html, url)
     row |= {"text": page.text, "title": page.title, "license": page.license, "language": page.language}
-    extra = {
-        "author": page.author, "date": page.date, "encoding": encoding, "license_evidence": page.license_evidence}
-    return {**row, "extra": {name: value for name, value in extra.items() if value}}
+    extra = {"author": page.author, "date": page.date, "encoding": encoding, "license_evidence": page.license_evidence}
+    return {**row, "extra": {**response.findings, **{name: value for name, value in extra.items() if value}}}

@@ -917,7 +917,7 @@ def site_hosts(
     "How the practice site's names are reached on this machine."
     return {(name, 80): ("127.0.0.1", port) for name in ("handbook.test", "library.test", *more)}
 
-# %% ../nbs/03_practice.ipynb #29f65492
+# %% ../nbs/03_practice.ipynb #1676c828
 class PracticeSite:
     "The practice site on 127.0.0.1, in a thread, while a `with` block runs."
     def __init__(self,
@@ -929,15 +929,13 @@ class PracticeSite:
         more_hosts:Mapping[str, Callable[[Request], Reply]]|None=None, # Names of more hosts, and what each answers
     )->None:
         "Nothing listens until the block is entered."
-        self.faults, self.at_request = list(faults), dict(at_request or {})
-        self.more_hosts, self.log = dict(more_hosts or {}), list[Visit]()
-        self._busy = Counter[str]()
+        self.faults, self.at_request, self.log = list(faults), dict(at_request or {}), list[Visit]()
+        self.more_hosts, self._busy = dict(more_hosts or {}), Counter[str]()
         self._log_file = open(log_path, "a", encoding="utf-8") if log_path else None  # closed in __exit__
         self._quota, self._lock, self._wanted_port = Quota(quota), threading.Lock(), port
 
     def __enter__(self)->"PracticeSite":
-        handler = type("Handler", (_Handler,), {"site": self})
-        self._server = _Server(("127.0.0.1", self._wanted_port), handler)
+        self._server = _Server(("127.0.0.1", self._wanted_port), type("Handler", (_Handler,), {"site": self}))
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -957,14 +955,13 @@ class PracticeSite:
 
     def answer(self, request:Request, target:str)->Reply:
         "The reply to a request, with its faults; the visit is in the log before the reply is sent."
-        came, reply = time.time(), unless_changed(self._route(request), request.headers)
+        came, asked, reply = time.time(), request.headers, unless_changed(self._route(request), request.headers)
         with self._lock:
             for fault in self.faults:
                 if fault.strikes(request): reply = FAULTS[fault.kind](reply, fault, request)
             self._busy[request.host] += 1
             visit = Visit(len(self.log) + 1, came, request.host, request.method, target, reply.status,
-                          request.headers.get("user-agent", ""), self._busy[request.host],
-                          not KEY_HEADERS.isdisjoint(request.headers))
+                          asked.get("user-agent", ""), self._busy[request.host], not KEY_HEADERS.isdisjoint(asked))
             self.log.append(visit)
             if self._log_file: print(json.dumps(visit._asdict()), file=self._log_file, flush=True)
         if visit.number in self.at_request: self.at_request[visit.number]()

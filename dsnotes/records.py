@@ -71,14 +71,17 @@ def documents(
     if lost: warnings.warn(f"{lost} unpaired surrogates were replaced by U+FFFD", stacklevel=2)
     return pa.table({f.name: pa.array(columns[f.name], f.type) for f in DOCUMENTS}, schema=DOCUMENTS)
 
-# %% ../nbs/00_records.ipynb #d559f87c
+# %% ../nbs/00_records.ipynb #e2845086
 def _document_row(row:Mapping[str, Any], number:int)->tuple[dict[str, Any], int]:
     "One row with its id and its `extra` as JSON, and how many surrogates were replaced."
     if unknown := sorted(set(row) - set(DOCUMENTS.names)):
         expected = f"expected {', '.join(DOCUMENTS.names)}; the rest belongs in extra"
         raise ValueError(f"row {number}: unknown column {unknown[0]!r}; {expected}")
     clean, lost = dict(row), 0
-    if isinstance(clean.get("extra"), Mapping): clean["extra"] = json.dumps(clean["extra"], sort_keys=True)
+    if isinstance(clean.get("extra"), Mapping):
+        try: clean["extra"] = json.dumps(clean["extra"], sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError) as error:  # a date, NaN, a circle
+            raise ValueError(f"row {number}, column 'extra': expected what JSON can hold ({error})") from None
     for name in DOCUMENTS.names:
         value = clean.get(name)
         kind, wanted = (datetime, "datetime") if name == "fetched_at" else (str, "string")
@@ -90,8 +93,7 @@ def _document_row(row:Mapping[str, Any], number:int)->tuple[dict[str, Any], int]
         if isinstance(value, datetime) and value.tzinfo is None:  # a clock time of nobody knows where
             raise ValueError(f"row {number}, column {name!r}: {value!r} came, expected a datetime with a time zone")
         if isinstance(value, str):
-            clean[name], n = replace_surrogates(value)
-            lost += n
+            clean[name], n = replace_surrogates(value); lost += n
     if clean.get("id") is None: clean["id"] = document_id(clean["text"], clean.get("url") or "")
     return clean, lost
 

@@ -274,7 +274,7 @@ def _mentions(mark:str)->Iterator[tuple[int, str]]: # (place, identifier or fami
     for pattern, name in _PHRASES:
         for found in pattern.finditer(words): yield found.start(), name
 
-# %% ../nbs/01_sources.ipynb #b5073f9b
+# %% ../nbs/01_sources.ipynb #05741fec
 def spdx_id(
     mark:str, # A licence address, an SPDX identifier in any case, or a sentence as pages show it
 )->str|None: # A key of LICENSES; None when the mark names none, several, or not enough of one
@@ -283,13 +283,20 @@ def spdx_id(
     if whole := _BY_LOWER.get(text.lower()): return whole
     text = _OTHERWISE.sub("", text)
     found = list(_mentions(text))
-    if _EXPRESSION.search(text): return None
+    if _EXPRESSION.search(text) or _is_longer_name(text): return None
     if any(_DENIED.search(text[max(place - _REACH, 0):place]) for place, _ in found): return None
     names = {name for _, name in found}
     known = sorted(names & LICENSES.keys())
     if len(known) != 1: return None
     family = re.sub(r"-\d.*$", "", known[0])  # "CC BY (https://…/by/4.0/)": the words say less, and agree
     return known[0] if names <= {known[0], family} else None
+
+def _is_longer_name(text:str)->bool:
+    "Whether an identifier goes on where one of ours ends: BSD-3-Clause-Clear is another licence than BSD-3-Clause."
+    words = (word.lower().rstrip(".,;)") for word in text.split())
+    unknown = (word for word in words if word not in _BY_LOWER and not re.search(r"-licen[cs]e", word))
+    return any(re.match(r"[a-z]", word.removeprefix(f"{name}-")) and word.startswith(f"{name}-")
+               for word in unknown for name in _BY_LOWER)
 
 # %% ../nbs/01_sources.ipynb #1367ad61
 PURPOSES = ("train", "publish")

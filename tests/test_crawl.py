@@ -1,134 +1,105 @@
-"""Canonical addresses, links, sitemaps and crawls that die: what the lesson does not need to show."""
+"""Crawls: scope, traps, redirects, many hosts, budgets, accidents and deaths. What the lesson does not need to show."""
 from __future__ import annotations
 
-import gzip
-import subprocess
-import sys
+import importlib
+import json
+import random
+import sqlite3
+import threading
+import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
+import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from conftest import ROOT
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import dsnotes.crawl as crawl_module
-from dsnotes.crawl import Frontier, canonical_url, crawl, find_links, parse_sitemap, read_sitemap
-from dsnotes.fetch import BadStatus, Fetcher, Response
-from dsnotes.practice import Fault, PracticeSite
+from dsnotes.crawl import (
+    PATIENCE,
+    Entry,
+    Frontier,
+    TrapWatch,
+    address_fault,
+    address_parts,
+    count_notes,
+    crawl,
+    queue_sizes,
+    read_sitemap,
+    text_pieces,
+)
+from dsnotes.fetch import BadStatus, Fetcher, GaveUp, Refused, Response
+from dsnotes.neighbours import maze_truth, neighbours, signs_truth
+from dsnotes.practice import Fault, PracticeSite, Reply, Request, handbook_pages, page_reply
 from dsnotes.robots import RobotsPolicy
+from dsnotes.urls import canonical_url
 
 AGENT = "testbot/1.0 (+mailto:me@example.org)"
-HOME = "http://handbook.test/"
-
-SAME = [
-    ("http://a.test", "http://a.test/"), ("HTTP://A.TEST/x", "http://a.test/x"), ("http://a.test:80/", "http://a.test/"),
-    ("https://a.test:443/", "https://a.test/"),
-    ("http://a.test/./b/../c", "http://a.test/c"), ("http://a.test/%7Ebob", "http://a.test/~bob"),
-    ("http://a.test/%e2%82%ac", "http://a.test/€"), ("http://a.test/x#y", "http://a.test/x"),
-    ("http://a.test/x?", "http://a.test/x"), ("http://a.test/x?b=1&a=2", "http://a.test/x?a=2&b=1"),
-    ("http://a.test/x?utm_source=n&utm_medium=m", "http://a.test/x"),
-    ("http://a.test/x?fbclid=1&p=2", "http://a.test/x?p=2"),
-    ("http://a.test/x?UTM_Campaign=n", "http://a.test/x"),
-    ("http://a.test/x?PHPSESSID=1", "http://a.test/x"), ("http://a.test/x;jsessionid=1/y", "http://a.test/x/y"),
-    ("http://a.test/x?gclid=1#z", "http://a.test/x"),
-    ("http://bücher.test/", "http://xn--bcher-kva.test/"),
-    ("http://a.test\\b", "http://a.test/b"), (" http://a.test/b\n", "http://a.test/b"),
-    ("http://a.test/x?&a=1&", "http://a.test/x?a=1"),
-    ("http://me:secret@a.test/", "http://a.test/"), ("http://0x7f.1/", "http://127.0.0.1/"),
-    ("http://a.test/x?utm%5Fid=3", "http://a.test/x"),
-    ("http://a.test/100%", "http://a.test/100%25"),
-]
-APART = [
-    ("http://a.test/", "https://a.test/"), ("http://a.test/", "http://www.a.test/"),
-    ("http://a.test/x", "http://a.test/X"),
-    ("http://a.test/x", "http://a.test/x/"),
-    ("http://a.test:81/", "http://a.test/"), ("http://a.test/a%2Fb", "http://a.test/a/b"),
-    ("http://a.test/x?a", "http://a.test/x?a="),
-    ("http://a.test/x?a=1", "http://a.test/x?a=2"),
-    ("http://a.test/x?a=1&a=2", "http://a.test/x?a=2&a=1"), ("http://a.test/x?page=2", "http://a.test/x"),
-    ("http://a.test/x?id=1", "http://a.test/x?id=01"),
-    ("http://a.test/a//b", "http://a.test/a/b"), ("http://a.test/index.html", "http://a.test/"),
-    ("http://a.test/x?q=a+b", "http://a.test/x?q=a%2Bb"), ("http://a.test/x?q=%26", "http://a.test/x?q=&"),
-    ("http://a.test/%2541", "http://a.test/A"), ("http://a.test/x;v=1", "http://a.test/x"),
-    ("http://a.test/x?A=1", "http://a.test/x?a=1"),
-    ("http://a.test/x?reference=1", "http://a.test/x"), ("http://a.test/x?side=1", "http://a.test/x"),
-    ("http://a.test/x?lang=de", "http://a.test/x?lang=en"),
-]
-
-
-@pytest.mark.parametrize(("one", "other"), SAME)
-def test_the_same_page(one: str, other: str) -> None:
-    assert canonical_url(one) == canonical_url(other)
-
-
-@pytest.mark.parametrize(("one", "other"), APART)
-def test_pages_that_stay_apart(one: str, other: str) -> None:
-    assert canonical_url(one) != canonical_url(other)
-
-
-@given(st.text(max_size=60), st.text(max_size=30))
-@example("%%341", "%%341=%2")
-@example("a/.;jsessionid=1/..", "&&=&utm%5Fid=1")
-@example(";jsess;jsessionid=;ionid=2", "?")
-def test_canonical_is_a_fixed_point(path: str, query: str) -> None:
-    once = canonical_url(f"http://a.test/{path}?{query}")
-    assert canonical_url(once) == once and "#" not in once
-
-
-@given(st.text(max_size=60))
-def test_any_text_is_an_address_or_a_clear_error(text: str) -> None:
-    try: once = canonical_url(text)
-    except ValueError: return
-    assert canonical_url(once) == once
-
-
-def test_a_parameter_can_be_kept() -> None:
-    assert canonical_url("http://a.test/x?ref=main&sid=2", keep={"ref"}) == "http://a.test/x?ref=main"
-
-
-@pytest.mark.parametrize(("html", "links"), [
-    ("<a href=b>x</a><a href=c>y</a><a href=b#z>z</a>", ["http://a.test/d/b", "http://a.test/d/c"]),
-    ("<base href='http://b.test/e/'><base href='/no/'><a href=b>x</a>", ["http://b.test/e/b"]),
-    ("<base href='http://['><a href=b>x</a>", ["http://a.test/d/b"]),
-    ("<map><area href='/m'></map><a>no address</a><a href='http://['>x</a><a href='tel:1'>y</a>", ["http://a.test/m"]),
-    ("<a rel='noopener NoFollow' href=b>x</a><a rel=noopener href=c>y</a>", ["http://a.test/d/c"]),
-    ("<meta name=ROBOTS content='noindex, NOFOLLOW'><a href=b>x</a>", []),
-    ("<!-- <a href=b>x</a> -->", []), ("", []),
-    ("<?xml version='1.0' encoding='utf-16'?><a href=b>x</a>", ["http://a.test/d/b"]),
-    ("<a href='?page=2'>next</a><a href='\n c d '>x</a>", ["http://a.test/d/?page=2", "http://a.test/d/c%20d"]),
-])
-def test_links(html: str, links: list[str]) -> None:
-    assert find_links(html, "http://a.test/d/") == links
-
-
-@pytest.mark.parametrize("body", [
-    b"", b"not xml", b"<html><body>Sorry</body></html>", gzip.compress(b"<urlset/>", mtime=0)[:-6], b"\x1f\x8bnonsense",
-    b'<!DOCTYPE x [<!ENTITY a "b">]><urlset><url><loc>http://a.test/&a;</loc></url></urlset>',
-])
-def test_what_is_no_sitemap(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"^sitemap: "): parse_sitemap(body)
-
-
-def test_a_sitemap_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crawl_module, "SITEMAP_BYTES", 100_000)
-    with pytest.raises(ValueError, match=r"more than 100,000 bytes"): parse_sitemap(gzip.compress(bytes(10_000_000)))
+HOME, MAZE = "http://handbook.test/", "http://maze.test/"
 
 
 class Answers:
-    """A fetcher whose answers are known; it remembers at what pace it was asked."""
-    def __init__(self, bodies: dict[str, bytes | tuple[str, bytes]]) -> None:
-        self.bodies, self.asked = bodies, list[tuple[str, float | None]]()
+    """A fetcher whose answers are known; it remembers at what pace it was asked, and checks as the real one does."""
+    def __init__(self, bodies: dict[str, bytes | tuple[str, bytes]], slowness: random.Random | None = None) -> None:
+        self.bodies, self.slowness, self.asked = bodies, slowness, list[tuple[str, float | None]]()
 
-    def get(self, url: str, *, pace: float | None = None, **_: object) -> Response:
+    def get(self, url: str, *, pace: float | None = None, check: Callable[[str], str] | None = None, **_: object) -> Response:
+        if check and (reason := check(url)): raise Refused(f"{url}: {reason}")
+        if self.slowness: time.sleep(self.slowness.uniform(0, 0.002))
         self.asked.append((url, pace))
-        if url not in self.bodies: raise BadStatus(404, url)
-        kind, body = self.bodies[url] if isinstance(self.bodies[url], tuple) else ("text/html", self.bodies[url])
+        found = self.bodies.get(url, 404)
+        if isinstance(found, int): raise BadStatus(found, url)
+        kind, body = found if isinstance(found, tuple) else ("text/html", found)
         return Response(url, url, 200, {"content-type": kind}, body, datetime(2024, 1, 1, tzinfo=UTC), False)
 
+    def pace_of(self, host: str) -> float:
+        return 0.0
+
+
+def urls_asked(fetcher: Answers) -> list[str]:
+    return [url for url, _ in fetcher.asked]
+
+
+def visit(fetcher: Answers, file: Path, seeds: str | Iterable[str] = "http://a.test/", **options: object) -> list[str]:
+    options = {"policy": None, "use_sitemaps": False, **options}
+    return [page.url for page in crawl(seeds, fetcher, frontier=file, **options)]  # type: ignore[arg-type]
+
+
+def states_of(file: Path) -> dict[str, tuple[str, str]]:
+    with Frontier(file) as queue: return {row["url"]: (row["state"], row["note"]) for row in queue.table().to_pylist()}
+
+
+def page(*links: str, text: str = "") -> bytes:
+    return "".join([f"<p>{text}</p>", *(f"<a href='{link}'>x</a>" for link in links)]).encode()
+
+
+@pytest.fixture
+def site() -> Iterator[PracticeSite]:
+    with PracticeSite(more_hosts=neighbours()) as running: yield running
+
+
+def fetcher_for(site: PracticeSite, cache: Path | None = None) -> Fetcher:
+    return Fetcher(AGENT, cache=cache, connect_to=site.hosts, pace=0, pace_factor=0, backoff=0.01, max_tries=2, deadline=10)
+
+
+def run_crawl(site: PracticeSite, folder: Path, seeds: str | Iterable[str] = HOME, **options: object) -> list[str]:
+    with fetcher_for(site, folder / "c.db") as fetcher, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"policy": RobotsPolicy(fetcher, AGENT), **options}
+        return [page.url for page in crawl(seeds, fetcher, frontier=folder / "f.db", **options)]  # type: ignore[arg-type]
+
+
+def states(folder: Path) -> dict[str, tuple[str, str]]:
+    return {url.removeprefix(HOME[:-1]): state for url, state in states_of(folder / "f.db").items()}
+
+
+# --- listings
 
 def urlset(*urls: str) -> bytes:
     return f"<urlset>{''.join(f'<url><loc>{u}</loc></url>' for u in urls)}</urlset>".encode()
@@ -140,105 +111,293 @@ def index(*urls: str) -> bytes:
 
 def test_an_index_with_a_broken_file_and_strangers() -> None:
     fetcher = Answers({
-        "http://a.test/s": index(
-            "http://a.test/1", "http://a.test/2", "http://a.test/3", "http://b.test/1", "http://a.test/s"),
+        "http://a.test/s": index("http://a.test/1", "http://a.test/2", "http://a.test/3", "http://b.test/1", "http://a.test/s"),
         "http://a.test/1": urlset("http://a.test/x#y", "http://b.test/x", "nonsense", ""),
         "http://a.test/2": index("http://a.test/4"), "http://a.test/4": urlset("http://a.test/no")})
     with pytest.warns(UserWarning, match="404"):
         found = read_sitemap(fetcher, "http://a.test/s", pace=3.0)  # type: ignore[arg-type]
     assert found == ["http://a.test/x"]
-    assert "http://b.test/1" not in [url for url, _ in fetcher.asked] and {pace for _, pace in fetcher.asked} == {3.0}
+    assert "http://b.test/1" not in urls_asked(fetcher) and {pace for _, pace in fetcher.asked} == {3.0}
 
 
-def test_sitemaps_are_bounded() -> None:
+def test_sitemaps_are_bounded_and_checked() -> None:
     files = {f"http://a.test/{i}": urlset(f"http://a.test/p{i}", f"http://a.test/q{i}") for i in range(9)}
     fetcher = Answers({"http://a.test/s": index(*files), **files})
     assert len(read_sitemap(fetcher, "http://a.test/s", max_urls=3)) == 3  # type: ignore[arg-type]
     assert len(read_sitemap(fetcher, "http://a.test/s", max_files=3)) == 4  # type: ignore[arg-type]
     with pytest.raises(BadStatus): read_sitemap(fetcher, "http://a.test/none")  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="not today"):
+        read_sitemap(fetcher, "http://a.test/s", check=lambda url: "not today")  # type: ignore[arg-type]
+
+
+def test_feeds_and_text_are_listings_too(site: PracticeSite) -> None:
+    with fetcher_for(site) as fetcher:
+        found = {name: read_sitemap(fetcher, MAZE + name) for name in ("sitemap.txt", "feed.rss", "feed.atom")}
+    only = {row["only"][1:]: row["url"] for row in maze_truth().to_pylist() if row["only"]}
+    assert all(only[name] in urls for name, urls in found.items()) and len(only) == 3
 
 
 def test_a_parameter_that_is_kept_is_kept_in_sitemaps(tmp_path: Path) -> None:
     listed = "http://a.test/x?ref=main"
     fetcher = Answers({
         "http://a.test/": b"hello", "http://a.test/sitemap.xml": urlset(f"{listed}&amp;sid=2"), listed: b"listed"})
-    pages = crawl("http://a.test/", fetcher, frontier=tmp_path / "f", policy=None,  # type: ignore[arg-type]
-                  canonical=partial(canonical_url, keep={"ref"}))
-    assert [page.url for page in pages] == ["http://a.test/", listed]
+    found = visit(fetcher, tmp_path / "f", use_sitemaps=True, canonical=partial(canonical_url, keep={"ref"}))
+    assert found == ["http://a.test/", listed]
 
 
-def test_a_file_that_is_no_frontier(tmp_path: Path) -> None:
+def test_a_sitemap_that_fails_is_warned_about(site: PracticeSite, tmp_path: Path) -> None:
+    site.faults.append(Fault("status", "/sitemap.xml", value=500))
+    with fetcher_for(site) as fetcher, pytest.warns(UserWarning, match=r"sitemap\.xml: not read"):
+        pages = crawl([HOME], fetcher, frontier=tmp_path / "f", policy=None, max_pages=1)
+        assert next(pages).url == HOME
+        pages.close()
+
+
+def test_a_sitemap_behind_a_forbidden_redirect_is_not_asked_for(site: PracticeSite, tmp_path: Path) -> None:
+    site.faults.append(Fault("redirect", "/sitemap.xml", value="/search?q=sitemap"))
+    assert len(run_crawl(site, tmp_path, max_pages=3)) == 3
+    assert not any(visit.path.startswith("/search") for visit in site.log)
+
+
+# --- scope
+
+def test_scope_is_hosts_patterns_and_names(tmp_path: Path) -> None:
+    bodies: dict[str, bytes | tuple[str, bytes]] = {"http://a.test/": page(
+        "/guides/a", "/guides/b.pdf", "/guides/private/c", "/parts/d", "//b.test/guides/e", "//a.test:81/guides/f", "/guides/g?x=1")}
+    bodies |= dict.fromkeys(("http://a.test/guides/a", "http://a.test/guides/g?x=1", "http://a.test/parts/d"), b"text")
+    found = visit(Answers(bodies), tmp_path / "f", allow=["/guides/*", "/none$"], deny="/*/private")
+    assert found == ["http://a.test/", "http://a.test/guides/a", "http://a.test/guides/g?x=1"]
+    assert set(states_of(tmp_path / "f")) == set(found)  # what is out of scope is not in the queue
+    assert len(visit(Answers(bodies), tmp_path / "all")) == 4
+    # a wider run first, and then a narrower one on the same frontier
+    assert visit(Answers(bodies), tmp_path / "all", deny=["/parts"]) == found
+
+
+def test_bad_input_is_refused_at_once(tmp_path: Path) -> None:
+    begin = partial(crawl, frontier=tmp_path / "f", policy=None)
+    with Fetcher(AGENT) as fetcher:
+        with pytest.raises(ValueError, match="expected an http"): begin(["handbook"], fetcher)
+        with pytest.raises(ValueError, match=r"seeds: 'http://a\.test/' came, expected an address on one of b\.test"):
+            begin(["http://a.test/"], fetcher, hosts=["b.test"])
+        with pytest.raises(ValueError, match=r"allow: 'guides' came"): begin(HOME, fetcher, allow=["guides"])
+        with pytest.raises(ValueError, match=r"deny: 'http"): begin(HOME, fetcher, deny=[HOME])
+        with pytest.raises(ValueError, match=r"workers: 0 came"): begin(HOME, fetcher, workers=0)
+        with pytest.raises(ValueError, match=r"purpose: 'fun' came"): begin(HOME, fetcher, purpose="fun")
+        for secret in ("http://a.test/?api_key=s3cr3t", "http://me:s3cr3t@a.test/"):
+            with pytest.raises(ValueError, match="credential") as told: begin(secret, fetcher)
+            assert "s3cr3t" not in str(told.value)
+    assert not (tmp_path / "f").exists()
+
+
+def test_links_with_credentials_leave_no_trace(site: PracticeSite, tmp_path: Path) -> None:
+    assert len(run_crawl(site, tmp_path, MAZE)) > 26
+    assert not [visit for visit in site.log if "members" in visit.path]
+    stored = b"".join(file.read_bytes() for file in tmp_path.glob("f.db*"))
+    assert b"token=" not in stored and b"rider:" not in stored and b"maze.test" in stored
+    assert [note for _, note in states_of(tmp_path / "f.db").values() if note.startswith("links with a credential")]
+
+
+def test_a_redirect_with_a_credential_leaves_no_trace(site: PracticeSite, tmp_path: Path) -> None:
+    site.faults.append(Fault("redirect", "/faq/brakes", value="/about?access_token=s3cr3t"))
+    run_crawl(site, tmp_path)
+    assert states(tmp_path)["/faq/brakes"] == ("skipped", "it redirects: to no address that may be asked for")
+    assert not any("s3cr3t" in visit.path for visit in site.log)
+    assert b"s3cr3t" not in b"".join(file.read_bytes() for file in tmp_path.glob("f.db*"))
+
+
+# --- the queue
+
+def test_files_that_are_no_frontier(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("hello " * 1000)
     with pytest.raises(ValueError, match="is not a frontier"): Frontier(tmp_path / "f")
+    db = sqlite3.connect(tmp_path / "old")
+    db.execute("CREATE TABLE pages (number INTEGER PRIMARY KEY, url TEXT)")
+    db.close()
+    with pytest.raises(ValueError, match="of another version"): Frontier(tmp_path / "old")
 
 
-def test_the_crawl_delay_reaches_the_fetcher(tmp_path: Path) -> None:
-    robots = (b"User-agent: *\nCrawl-delay: 7\nDisallow: /no\n"
-              b"Sitemap: http://a.test/s\nSitemap: nonsense\nSitemap: http://b.test/s\n")
-    fetcher = Answers({
-        "http://a.test/robots.txt": ("text/plain", robots),
-        "http://a.test/": b"<a href=no>x</a><a href=/a.pdf>y</a><a href=/data>z</a>",
-        "http://a.test/data": ("application/json", b"{}"),
-        "http://a.test/s": urlset("http://a.test/listed"), "http://a.test/listed": b"hello"})
+def test_an_empty_frontier(tmp_path: Path) -> None:
+    with Frontier(tmp_path / "f") as queue:
+        assert queue.table().num_rows == 0 and queue.counts() == {} and queue.hosts() == [] and queue.asked() == 0
+        assert queue_sizes(queue.table()) == [] and count_notes(queue.table(), "failed").num_rows == 0
+        assert queue.table().schema.names == list(Entry._fields) and queue.deliver() == 0
 
-    def run() -> list[str]:
-        policy = RobotsPolicy(fetcher, AGENT)
-        pages = crawl("http://a.test/", fetcher, frontier=tmp_path / "f", policy=policy, hosts="a.test")  # type: ignore[arg-type]
-        return [page.url for page in pages]
 
-    assert run() == ["http://a.test/", "http://a.test/listed"]
-    asked = fetcher.asked[1:]  # after robots.txt
-    assert {pace for _, pace in asked} == {7.0}
-    assert {url for url, _ in asked} == {f"http://a.test/{path}" for path in ("", "s", "listed", "data")}
-    queue = Frontier(tmp_path / "f")
-    assert queue.counts() == {"done": 2, "refused": 1, "skipped": 1}
-    assert run() == ["http://a.test/", "http://a.test/listed"]  # what was no page is not asked for again
-    assert Counter(url for url, _ in fetcher.asked)["http://a.test/data"] == 1
+@given(st.lists(st.tuples(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=4), st.booleans()), max_size=15))
+def test_a_frontier_is_what_its_commits_say(steps: list[tuple[int, list[int], bool]]) -> None:
+    """Against a dictionary; some steps die in the middle, and change nothing."""
+    queue = Frontier(":memory:")
+    model: dict[str, str] = {}
+    def url(number: int) -> str: return f"http://a.test/{number}"
+    queue.add([url(0)], depth=0)
+    model[url(0)] = "queued"
+    for number, links, dies in steps:
+        entry = next((Entry(**row) for row in queue.table().to_pylist() if row["url"] == url(number)), None)
+        if entry is None: continue
+        def found(links: list[int] = links, dies: bool = dies) -> Iterator[str]:
+            yield from map(url, links)
+            if dies: raise KeyboardInterrupt
+        try: queue.settle(entry, "done", links=found(), pieces=links)
+        except KeyboardInterrupt: continue
+        model |= {url(number): "done"} | {url(link): model.get(url(link), "queued") for link in links if link != number}
+        assert {row["url"]: row["state"] for row in queue.table().to_pylist()} == model
+    assert {row["url"]: row["state"] for row in queue.table().to_pylist()} == model
+    sizes = queue_sizes(queue.table())
+    assert not sizes or sizes[-1] == list(model.values()).count("queued")
     queue.close()
 
 
-@pytest.fixture
-def site() -> Iterator[PracticeSite]:
-    with PracticeSite() as running: yield running
+def test_pieces_are_news_once(tmp_path: Path) -> None:
+    with Frontier(tmp_path / "f") as queue:
+        queue.add(["http://a.test/1", "http://a.test/2"], depth=0)
+        one, two = queue.after(0, "a.test", 0), queue.after(1, "a.test", 0)
+        assert one and two
+        assert queue.settle(one, "done", pieces=[1, 2, 2]) == 2 and queue.settle(two, "done", pieces=[2, 3]) == 1
+        again = queue.after(0, "a.test", 0)
+        assert again and queue.settle(again, "done", pieces=[7, 8, 9]) == 2  # what was news is not counted again
+        assert queue.settle(two, "skipped") is None and queue.new_links(["http://a.test/1", "http://a.test/3"]) == ["http://a.test/3"]
 
 
-def fetcher_for(site: PracticeSite, cache: Path | None = None) -> Fetcher:
-    return Fetcher(AGENT, cache=cache, connect_to=site.hosts, pace=0, backoff=0.01, max_tries=2, deadline=10)
+# --- traps
+
+def test_addresses_that_look_endless() -> None:
+    for fine in (HOME, "http://a.test/2011/11/11", "http://a.test/a/b/a/b", "http://a.test/v1/v1/v1", "http://a.test/" + "ab/" * 2):
+        assert address_fault(fine) == "", fine
+    for wrong, rule in {"http://a.test/a/b/a/c/a": "repeating path: 'a' stands in it 3 times", "http://a.test/" + "x" * 2040: "long address",
+                        "http://a.test/" + "/".join(f"a{n}" for n in range(21)): "deep path: 21 parts"}.items():
+        assert address_fault(wrong).startswith(rule)
 
 
-def run_crawl(site: PracticeSite, folder: Path, **options: object) -> list[str]:
-    with fetcher_for(site, folder / "c.db") as fetcher, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        policy = RobotsPolicy(fetcher, AGENT)
-        pages = crawl([HOME], fetcher, frontier=folder / "f.db", policy=policy, **options)  # type: ignore[arg-type]
-        return [page.url for page in pages]
+@pytest.mark.parametrize(("html", "pieces"), [
+    ("", []), ("only text", ["only text"]), ("<p>b a B</p>", ["a b"]), ("<p>No. 7 of 12</p>", ["# no of"]),
+    ("<script>if (a<b) x()</script><p>y", ["y"]), ("<STYLE type=x>p{}</STYLE>y", ["y"]), ("<script>never closed <p>y", []),
+    ("<!-- hidden --><p>y</p>", ["y"]), ("<scripty>y", ["y"]), ("a < b", ["a"]), ("<p>&nbsp;</p>", ["nbsp"]), ("<<<>>>", []),
+    ("<p>Ünïcode ½</p>", ["½ ünïcode"]),
+])
+def test_pieces_of_text(html: str, pieces: list[str]) -> None:
+    assert list(text_pieces(html)) == pieces
 
 
-def states(folder: Path) -> dict[str, tuple[str, str]]:
-    queue = Frontier(folder / "f.db")
-    found = {row["url"].removeprefix(HOME[:-1]): (row["state"], row["note"]) for row in queue.table().to_pylist()}
-    queue.close()
-    return found
+@given(st.text(alphabet="<>/!-sScript style=\"'7a\n", max_size=80))
+def test_any_text_has_pieces(html: str) -> None:
+    for piece in text_pieces(html): assert piece and piece == " ".join(sorted(set(piece.split())))
 
+
+def test_a_hostile_page_has_few_pieces() -> None:
+    assert list(text_pieces("<script>" * 300_000)) == [] and len(list(text_pieces("a" * 3_000_000))) == 1
+
+
+@given(st.from_regex(r"http://a\.test(/[a-c0-9]{0,3}){1,4}(\?[ab]=[0-9]?(&[ab]=[0-9]?){0,3})?", fullmatch=True))
+@example("http://a.test/?&a=1&&a=2")
+def test_parts_are_told_without_their_value(url: str) -> None:
+    for part, rest in address_parts(url):
+        assert rest != url and (part.startswith("?") or part.endswith("/*"))
+        if part.startswith("?"): assert f"?{part[1:]}=" not in rest and f"&{part[1:]}=" not in rest
+
+
+def test_a_part_that_matters_is_never_idle() -> None:
+    watch = TrapWatch()
+    for number in range(50):
+        assert watch.trap(f"http://a.test/thread/{number}", "http://a.test/") == ""
+        watch.learn(f"http://a.test/thread/{number}", news=0 if number % PATIENCE else 1)
+    assert TrapWatch(0).trap("http://a.test/" + "a/" * 30, "http://a.test/") == ""
+
+
+def test_a_part_that_mattered_once_needs_a_page_without_news_to_be_a_trap() -> None:
+    """`?page=` is idle beyond the last page; a page that a listing names is still asked for."""
+    watch = TrapWatch()
+    for number in range(1, 10): watch.learn(f"http://a.test/list?page={number}", news=int(number < 4))
+    assert watch.trap("http://a.test/list?page=10", "http://a.test/list?page=9").startswith("idle part: ?page")
+    assert watch.trap("http://a.test/list?page=10", "http://a.test/list?page=1") == ""
+    assert watch.trap("http://a.test/list?page=10", "") == ""  # a sitemap names it
+    assert watch.trap("http://a.test/other?page=10", "http://a.test/list?page=9") == ""  # never seen without it
+
+
+def test_the_maze_is_left_whole(site: PracticeSite, tmp_path: Path) -> None:
+    found, real = run_crawl(site, tmp_path, MAZE), {row["url"] for row in maze_truth().to_pylist() if row["kind"] == "page"}
+    assert real <= set(found) and len(found) < 4 * len(real) and run_crawl(site, tmp_path, MAZE) == found
+    with Frontier(tmp_path / "f.db") as queue: table = queue.table()
+    assert not real & {row["url"] for row in table.to_pylist() if row["state"] == "trapped"}
+    assert {note.split(":")[0] for note in count_notes(table, "trapped")["note"].to_pylist()} == {
+        "idle part", "repeating path", "long address"}
+    before = len(site.log)
+    assert len(run_crawl(site, tmp_path, MAZE, patience=0, max_pages=150)) > len(found)  # traps are asked for, if somebody wants that
+    assert len(site.log) > before
+
+
+def test_a_gallery_without_words_is_no_trap(tmp_path: Path) -> None:
+    """Its pages say nothing, and yet each leads to pages that do; beyond its end, it is one."""
+    def gallery(number: int) -> bytes:
+        photos = "".join(f"<a href='/photo/{number}-{n}'><img></a>" for n in range(2)) if number < 20 else ""
+        return f"{photos}<a href='/gallery?page={number + 1}'><img></a>".encode()
+    bodies: dict[str, bytes | tuple[str, bytes]] = {f"http://a.test/gallery?page={number}": gallery(number) for number in range(1, 60)}
+    bodies |= {f"http://a.test/photo/{a}-{b}": f"<p>{'abcdefghijklmnopqrst'[a] * 3}{'xy'[b]}</p>".encode() for a in range(20) for b in range(2)}
+    found = visit(Answers(bodies), tmp_path / "f", "http://a.test/gallery?page=1", max_depth=100)
+    assert sum("/photo/" in url for url in found) == 38 and 19 <= sum("gallery" in url for url in found) < 30
+    assert visit(Answers(bodies), tmp_path / "f", "http://a.test/gallery?page=1", max_depth=100) == found
+    with Frontier(tmp_path / "f") as queue: rows = queue.table().to_pylist()
+    assert [row["leads"] for row in rows if row["news"] == 0 and row["url"].endswith("page=9")] == [2]
+
+
+def test_nothing_real_is_caught(site: PracticeSite, tmp_path: Path) -> None:
+    """The handbook and the library by links alone, with the watch and without it."""
+    assert set(run_crawl(site, tmp_path / "h", use_sitemaps=False)) >= {HOME[:-1] + path for path in handbook_pages()}
+    library = "http://library.test/"
+    watched = run_crawl(site, tmp_path / "l", library, use_sitemaps=False)
+    assert watched == run_crawl(site, tmp_path / "m", library, use_sitemaps=False, patience=0) and len(watched) > 100
+
+
+def test_an_endless_calendar_that_nobody_forbids(site: PracticeSite, tmp_path: Path) -> None:
+    found = run_crawl(site, tmp_path, policy=None, max_pages=5000)
+    assert sum("/calendar/" in url for url in found) < 20
+    assert {HOME[:-1] + path for path in handbook_pages()} <= set(found)
+
+
+# --- one request
 
 def test_faults_are_recorded_and_not_raised(site: PracticeSite, tmp_path: Path) -> None:
     site.faults += [
         Fault("status", "/guides/patch-a-tube", value=503), Fault("status", "/guides/true-a-wheel", value=404)]
     redirects = {
         "/faq/gears": "self", "/faq/tyres": "http://library.test/docs/shutil.html", "/faq/brakes": "/calendar/2024/11",
-        "/forum/which-oil": "/about", "/about": "/licence"}
+        "/forum/which-oil": "/about", "/about": "/licence", "/faq/wheels": "/map.pdf"}
     site.faults += [Fault("redirect", path, value=target) for path, target in redirects.items()]
     pages = run_crawl(site, tmp_path)
     found = states(tmp_path)
     assert found["/guides/patch-a-tube"] == ("failed", "status 503 for http://handbook.test/guides/patch-a-tube")
     assert found["/guides/true-a-wheel"][0] == "failed" and found["/faq/gears"][0] == "failed"
-    assert found["/faq/tyres"] == ("skipped", "it redirects out of scope")
-    assert found["/faq/brakes"] == ("refused", "Disallow: /calendar/")
-    assert sorted(found[path][0] for path in ("/about", "/licence", "/forum/which-oil")) == ["done", "repeated", "repeated"]
+    assert found["/faq/tyres"] == ("skipped", "it redirects: library.test is out of scope")
+    assert found["/faq/brakes"] == ("moved", "it redirects to http://handbook.test/calendar/2024/11")
+    assert found["/calendar/2024/11"] == ("refused", "Disallow: /calendar/")
+    assert [found[path][0] for path in ("/forum/which-oil", "/about", "/licence")] == ["moved", "moved", "done"]
+    asked = {(visit.host, visit.path) for visit in site.log}
+    assert not [path for host, path in asked if host == "library.test" or "/calendar/" in path or path.endswith(".pdf")]
     site.faults.clear()
     again = run_crawl(site, tmp_path)  # the page that failed for the moment comes now, at its place; the rest is as it was
     assert [page for page in again if page != "http://handbook.test/guides/patch-a-tube"] == pages
     assert len(again) == len(pages) + 1
+
+
+def test_a_redirect_that_hands_out_a_session_is_followed(tmp_path: Path) -> None:
+    def shop(request: Request) -> Reply:
+        if request.path == "/robots.txt": return Reply(status=404)
+        if "sid" not in request.query: return Reply(status=302, headers={"Location": f"{request.path}?sid=9f2c"})
+        return page_reply(page("/bells", text=request.path).decode())
+    with PracticeSite(more_hosts={"shop.test": shop}) as site:
+        assert run_crawl(site, tmp_path, "http://shop.test/") == ["http://shop.test/", "http://shop.test/bells"]
+
+
+def test_a_redirect_to_another_host_waits_for_its_own_turn(tmp_path: Path) -> None:
+    def old(request: Request) -> Reply:
+        if request.path == "/robots.txt": return Reply(status=404)
+        return Reply(status=301, headers={"Location": "http://new.test" + request.path})
+    def new(request: Request) -> Reply:
+        if request.path == "/robots.txt": return Reply(b"User-agent: *\nDisallow: /closed", headers={"Content-Type": "text/plain"})
+        return page_reply(page("/closed", text=request.path).decode())
+    with PracticeSite(more_hosts={"old.test": old, "new.test": new}) as site:
+        found = run_crawl(site, tmp_path, ["http://old.test/a", "http://old.test/closed"], hosts=["old.test", "new.test"], max_depth=0)
+        assert found == ["http://new.test/a"]  # a redirect is no step further from the seed
+        assert ("new.test", "/closed") not in {(visit.host, visit.path) for visit in site.log}
 
 
 def test_robots_that_fail_stop_the_crawl(site: PracticeSite, tmp_path: Path) -> None:
@@ -249,50 +408,241 @@ def test_robots_that_fail_stop_the_crawl(site: PracticeSite, tmp_path: Path) -> 
     assert len(run_crawl(site, tmp_path)) > 50  # refused for now is not refused for ever
 
 
+def test_a_seed_that_is_no_page_is_told(site: PracticeSite, tmp_path: Path) -> None:
+    site.faults.append(Fault("redirect", "/", value="http://www.handbook.test/"))
+    with fetcher_for(site) as fetcher, pytest.warns(UserWarning, match=r"the seed .* www\.handbook\.test is out of scope"):
+        assert list(crawl(HOME, fetcher, frontier=tmp_path / "f", policy=RobotsPolicy(fetcher, AGENT), use_sitemaps=False)) == []
+
+
+def test_the_crawl_delay_reaches_the_fetcher(tmp_path: Path) -> None:
+    robots = (b"User-agent: *\nCrawl-delay: 0.01\nDisallow: /no\n"
+              b"Sitemap: http://a.test/s\nSitemap: nonsense\nSitemap: http://b.test/s\n")
+    fetcher = Answers({
+        "http://a.test/robots.txt": ("text/plain", robots),
+        "http://a.test/": b"<a href=no>x</a><a href=/a.pdf>y</a><a href=/data>z</a>",
+        "http://a.test/data": ("application/json", b"{}"),
+        "http://a.test/s": urlset("http://a.test/listed"), "http://a.test/listed": b"hello"})
+
+    def run() -> list[str]:
+        policy = RobotsPolicy(fetcher, AGENT)  # type: ignore[arg-type]
+        return visit(fetcher, tmp_path / "f", policy=policy, hosts="a.test", use_sitemaps=True)
+
+    assert run() == ["http://a.test/", "http://a.test/listed"]
+    asked = [(url, pace) for url, pace in fetcher.asked if not url.endswith(("/robots.txt", "/tdmrep.json"))]
+    assert {pace for _, pace in asked} == {0.01}
+    assert {url for url, _ in asked} == {f"http://a.test/{path}" for path in ("", "s", "listed", "data")}
+    with Frontier(tmp_path / "f") as queue: assert queue.counts() == {"done": 2, "refused": 1, "skipped": 1}
+    assert run() == ["http://a.test/", "http://a.test/listed"]  # what was no page is not asked for again
+    assert Counter(urls_asked(fetcher))["http://a.test/data"] == 1
+
+
+@pytest.mark.parametrize("purpose", ["train", "search"])
+def test_opt_outs_are_honoured_and_recorded(site: PracticeSite, tmp_path: Path, purpose: str) -> None:
+    user_agent = "dsnotes/1.0 (+mailto:me@example.org)"
+    with Fetcher(user_agent, connect_to=site.hosts, pace=0, pace_factor=0) as fetcher, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one of the seeds may not be used to train on
+        policy = RobotsPolicy(fetcher, fetcher.user_agent)
+        pages = list(crawl(["http://signs.test/", "http://signal.test/"], fetcher, frontier=tmp_path / "f", policy=policy, purpose=purpose))
+    truth, found = {row["url"]: row[purpose] for row in signs_truth().to_pylist()}, states_of(tmp_path / "f")
+    told = {url: may for url, may in truth.items() if may is not None}
+    assert {url: found[url][0] == "done" for url in told} == told
+    assert all(found[url][1] for url, may in told.items() if not may)  # each refusal says why
+    assert {page.findings["purpose"] for page in pages} == {purpose} and {page.url for page in pages} <= {
+        url for url, (state, _) in found.items() if state == "done"}
+
+
+def test_another_purpose_on_the_same_frontier(site: PracticeSite, tmp_path: Path) -> None:
+    seeds = ["http://signs.test/", "http://signal.test/"]
+    searches, trains = run_crawl(site, tmp_path, seeds, purpose="search"), run_crawl(site, tmp_path, seeds, purpose="train")
+    assert set(trains) != set(searches) and sorted(run_crawl(site, tmp_path, seeds, purpose="search")) == sorted(searches)
+    assert sorted(trains) == sorted(run_crawl(site, tmp_path / "fresh", seeds, purpose="train"))
+    assert not [note for state, note in states_of(tmp_path / "f.db").values() if state == "done" and note]
+
+
+def test_a_host_that_is_down_is_left_alone(tmp_path: Path) -> None:
+    bodies: dict[str, bytes | tuple[str, bytes]] = {"http://a.test/": page(*(f"/{n}" for n in range(50)))}
+    fetcher = Answers(bodies)
+    fetcher.bodies |= {f"http://a.test/{n}": 503 for n in range(50)}  # type: ignore[dict-item]
+    with pytest.warns(UserWarning, match=r"a\.test is left alone for now: status 503"): visit(fetcher, tmp_path / "f")
+    assert len(fetcher.asked) == 11
+    fetcher.bodies |= {f"http://a.test/{n}": 404 for n in range(50)}  # type: ignore[dict-item]
+    visit(fetcher, tmp_path / "f")  # a page that is not there says nothing against the host
+    assert {state for state, _ in states_of(tmp_path / "f").values()} == {"done", "failed"}
+    assert len(fetcher.asked) == 11 + 51
+
+    class Dead(Answers):
+        def get(self, url: str, **_: object) -> Response:
+            self.asked.append((url, None))
+            raise GaveUp("no line")
+    dead = Dead({})
+    with pytest.warns(UserWarning, match="no line"): visit(dead, tmp_path / "g", [f"http://a.test/{n}" for n in range(30)])
+    assert len(dead.asked) == 10
+
+
+# --- limits and budgets
+
 def test_limits_can_be_raised_later(site: PracticeSite, tmp_path: Path) -> None:
     assert run_crawl(site, tmp_path, max_pages=5) == run_crawl(site, tmp_path, max_pages=20)[:5]
-    assert len(site.log) <= 20 + 4  # robots.txt and three sitemaps
+    assert len(site.log) <= 20 + 5  # robots.txt, tdmrep.json and three sitemaps
     assert run_crawl(site, tmp_path / "flat", max_depth=0, use_sitemaps=False) == [HOME]
     assert len(run_crawl(site, tmp_path / "flat", max_depth=1, use_sitemaps=False)) > 5
     assert run_crawl(site, tmp_path / "none", max_pages=0) == []
 
 
-def test_a_sitemap_that_fails_is_warned_about(site: PracticeSite, tmp_path: Path) -> None:
-    site.faults.append(Fault("status", "/sitemap.xml", value=500))
-    with fetcher_for(site) as fetcher, pytest.warns(UserWarning, match=r"sitemap\.xml: not read"):
-        assert next(crawl([HOME], fetcher, frontier=tmp_path / "f", policy=None, max_pages=1)).url == HOME
+def test_what_is_refused_costs_nothing_of_the_budget(site: PracticeSite, tmp_path: Path) -> None:
+    site.faults.append(Fault("robots", value="User-agent: *\nDisallow: /guides/\n"))
+    found = run_crawl(site, tmp_path, max_pages=20)
+    assert len(found) == 20 and not [url for url in found if "/guides/" in url]
+    assert len(run_crawl(site, tmp_path / "host", max_per_host=7)) == 7
 
 
-def test_bad_seeds_are_refused_at_once(tmp_path: Path) -> None:
-    with Fetcher(AGENT) as fetcher:
-        with pytest.raises(ValueError, match="expected an http"):
-            crawl(["handbook"], fetcher, frontier=tmp_path / "f", policy=None)
-        with pytest.raises(ValueError, match=r"seeds: 'http://a\.test/' came, expected an address on one of b\.test"):
-            crawl(["http://a.test/"], fetcher, frontier=tmp_path / "f", policy=None, hosts=["b.test"])
+def test_several_hosts_share_a_budget_and_get_their_own_pages_back(site: PracticeSite, tmp_path: Path) -> None:
+    seeds = [HOME, MAZE, "http://signs.test/"]
+    first = run_crawl(site, tmp_path, seeds, max_pages=40)
+    asked = len(site.log)
+    assert Counter(run_crawl(site, tmp_path, seeds, max_pages=40)) == Counter(first) and len(site.log) == asked
+    with Frontier(tmp_path / "f.db") as queue: assert queue.asked() == 40 and sum(map(queue.asked, queue.hosts())) == 40
+    more = run_crawl(site, tmp_path, seeds, max_pages=60)
+    assert set(first) < set(more)
+    each = run_crawl(site, tmp_path / "each", seeds, max_per_host=9)
+    assert sorted(each) == sorted(run_crawl(site, tmp_path / "again", seeds, max_per_host=9))
+    assert set(Counter(url.split("/")[2] for url in each).values()) <= {8, 9}  # one page of signs.test is refused
 
 
-SCRIPT = f"""
-import sys
-from dsnotes.crawl import crawl
-from dsnotes.fetch import Fetcher
-from dsnotes.practice import site_hosts
-from dsnotes.robots import RobotsPolicy
-folder, hosts = sys.argv[1], site_hosts(int(sys.argv[2]))
-with Fetcher({AGENT!r}, cache=folder + "/c.db", connect_to=hosts, pace=0, backoff=0.01) as fetcher:
-    for page in crawl([{HOME!r}], fetcher, frontier=folder + "/f.db", policy=RobotsPolicy(fetcher, {AGENT!r})): pass
-"""
+# --- several hosts
+
+def web_of(links: dict[tuple[int, int], list[tuple[int, int]]]) -> dict[str, bytes | tuple[str, bytes]]:
+    """Three hosts whose pages link to one another."""
+    def name(place: tuple[int, int]) -> str: return f"http://{'abc'[place[0]]}.test/{'' if place[1] == 0 else 'uvwxyz'[place[1] - 1]}"
+    places = [(host, number) for host in range(3) for number in range(7)]
+    return {name(place): page(*map(name, links.get(place, [])), text=f"I am {name(place)}") for place in places}
 
 
-def test_killed_three_times_nothing_is_lost_or_asked_twice(site: PracticeSite, tmp_path: Path) -> None:
+place = st.tuples(st.integers(0, 2), st.integers(0, 6))
+
+
+@settings(max_examples=25)
+@given(st.dictionaries(place, st.lists(place, max_size=5), max_size=21), st.integers(1, 4), st.integers(0, 12), st.randoms(use_true_random=False))
+def test_the_order_of_a_host_depends_on_nothing_but_the_pages(
+    tmp_path_factory: pytest.TempPathFactory, links: dict[tuple[int, int], list[tuple[int, int]]], workers: int, stop_after: int, rng: random.Random,
+) -> None:
+    """Not on which host was faster, nor how many workers there were, nor on a stop and a resume."""
+    folder, bodies = tmp_path_factory.mktemp("web"), web_of(links)
+    def by_host(urls: list[str]) -> dict[str, list[str]]: return {host: [u for u in urls if host in u] for host in ("a.test", "b.test", "c.test")}
+    options = {"hosts": ["a.test", "b.test", "c.test"], "policy": None, "use_sitemaps": False}
+    seeds = ["http://a.test/", "http://b.test/"]
+    calm = visit(Answers(bodies), folder / "calm", seeds, workers=1, **{k: v for k, v in options.items() if k == "hosts"})
+    shaken = Answers(bodies, rng)
+    pages = crawl(seeds, shaken, frontier=folder / "f", workers=workers, **options)  # type: ignore[arg-type]
+    for _ in range(stop_after): next(pages, None)
+    pages.close()
+    whole = [page.url for page in crawl(seeds, shaken, frontier=folder / "f", workers=workers, **options)]  # type: ignore[arg-type]
+    assert by_host(whole) == by_host(calm) and len(set(whole)) == len(whole)
+
+
+def test_one_request_a_host_and_several_hosts(site: PracticeSite, tmp_path: Path) -> None:
+    site.faults.append(Fault("stall", host="*", value=0.01))
+    met = threading.Barrier(3)  # passed only when three hosts are being answered at the same time
+    waiting = {MAZE: 0, HOME: 0, "http://signs.test/": 0}
+    def meet(request: Request, reply: Callable[[Request], Reply]) -> Reply:
+        if request.path == "/" and not waiting[f"http://{request.host}/"]:
+            waiting[f"http://{request.host}/"] = 1
+            met.wait(30)
+        return reply(request)
+    for host in ("maze.test", "signs.test"): site.more_hosts[host] = partial(meet, reply=site.more_hosts[host])
+    from dsnotes.practice import handbook_reply
+    site.more_hosts["handbook.test"] = partial(meet, reply=handbook_reply)
+    assert len(run_crawl(site, tmp_path, list(waiting), max_per_host=12)) > 30
+    assert max(visit.in_flight for visit in site.log) == 1 and sum(waiting.values()) == 3
+
+
+def test_a_slow_host_does_not_keep_the_workers(tmp_path: Path) -> None:
+    """One worker, and a host that rests for a minute after its first page: the other goes on."""
+    class Slow(Answers):
+        def pace_of(self, host: str) -> float: return 60.0 if host == "a.test" else 0.0
+    fetcher = Slow({"http://a.test/": page("/later"), "http://b.test/": page("/u"), "http://b.test/u": page("/v"), "http://b.test/v": page()})
+    pages = crawl(["http://a.test/", "http://b.test/"], fetcher, frontier=tmp_path / "f", policy=None, use_sitemaps=False, workers=1)  # type: ignore[arg-type]
+    assert [next(pages).url for _ in range(4)] == ["http://a.test/", "http://b.test/", "http://b.test/u", "http://b.test/v"]
+    pages.close()
+
+
+# --- stops and deaths
+
+def test_closing_waits_for_what_is_under_way_and_loses_nothing(site: PracticeSite, tmp_path: Path) -> None:
     whole = run_crawl(site, tmp_path / "whole")
-    first = len(site.log)
-    site.faults += [
-        Fault("status", "/guides/*", value=503, retry_after="0", times=3),
-        Fault("truncate", "/forum/*", value=50, times=1)]
-    for more in (3, 15, 30):
-        victim = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path), str(site.port)])
-        site.at_request[len(site.log) + more] = victim.kill
-        assert victim.wait(60) != 0
+    start, threads = len(site.log), threading.active_count()
+    for stop_after in (0, 1, 7, 20):
+        with fetcher_for(site, tmp_path / "c.db") as fetcher:
+            pages = crawl(HOME, fetcher, frontier=tmp_path / "f.db", policy=RobotsPolicy(fetcher, AGENT))
+            assert [next(pages).url for _ in range(stop_after)] == whole[:stop_after]
+            pages.close()
     assert run_crawl(site, tmp_path) == whole
-    asked = Counter(visit.path for visit in site.log[first:])
-    assert sum(asked.values()) - len(asked) <= 3 + 3 + 1  # one in the air at each death, and the faults' own retries
+    asked = Counter(visit.path for visit in site.log[start:])
+    assert max(asked.values()) == 1 and threading.active_count() <= threads + 2  # connections of the site end a little later
+
+
+def test_an_error_of_the_consumer_ends_the_crawl_cleanly(site: PracticeSite, tmp_path: Path) -> None:
+    with fetcher_for(site) as fetcher, pytest.raises(ZeroDivisionError):
+        for page in crawl(HOME, fetcher, frontier=tmp_path / "f", policy=None): page.status / 0  # noqa: B018
+    with Frontier(tmp_path / "f") as queue: assert queue.counts()["done"] >= 1
+
+
+def test_an_unexpected_error_of_a_worker_reaches_the_caller(tmp_path: Path) -> None:
+    class Broken(Answers):
+        def get(self, url: str, **_: object) -> Response: raise MemoryError("no more")
+    with pytest.raises(MemoryError): visit(Broken({}), tmp_path / "f")
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Imports a benchmark as its own folder sees it."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module
+
+
+def test_killed_three_times_nothing_is_lost_or_asked_twice(benchmark: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    result = benchmark("kills").run_kills(3, seed=11, folder=tmp_path)
+    assert result["problems"] == [] and result["deaths"] == 3 and result["pages"] > 140
+
+
+def test_the_check_after_a_death_can_fail(benchmark: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    kills = benchmark("kills")
+    with PracticeSite(more_hosts=neighbours()) as site: kills.crawl_all(tmp_path, site.port)
+    assert list(kills.check_files(tmp_path)) == []
+    db = sqlite3.connect(tmp_path / "frontier.db")
+    db.execute("DELETE FROM pages WHERE url LIKE '%/guides/true-a-wheel'")
+    db.commit()
+    db.close()
+    assert [problem for problem in kills.check_files(tmp_path) if "its link is lost" in problem]
+    db = sqlite3.connect(tmp_path / "cache.db")
+    db.execute("DELETE FROM answers WHERE rowid IN (SELECT rowid FROM answers LIMIT 20)")
+    db.commit()
+    db.close()
+    with pytest.raises(Exception): list(kills.check_files(tmp_path))  # noqa: B017, PT011 - not even the pages can be read
+
+
+def test_the_race_can_be_asked_about_without_scrapy(benchmark: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
+    race = benchmark("crawl_scrapy")
+    assert race.NAMES[0] == "dsnotes" and "scrapy" not in vars(race)
+    with pytest.raises(SystemExit), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["crawl_scrapy.py", "--help"])
+        race.main()
+    assert "equal politeness" in capsys.readouterr().out
+
+
+def test_the_lesson_quotes_the_committed_results() -> None:
+    lesson = (ROOT / "nbs" / "13_crawl.ipynb").read_text(encoding="utf-8")
+    kills, fast, slow = (json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+                         for name in ("kills", "crawl_scrapy", "crawl_scrapy_delay"))
+    assert kills["problems"] == [] and f"{kills['pages']} pages, {kills['requests']} requests, twenty deaths" in lesson
+    for result in (fast, slow):
+        assert result["checks"]["same_pages"] and result["checks"]["most_requests_under_way_at_a_host"] == 1
+        for ratio in result["times_as_long_as_dsnotes"].values(): assert f"{ratio:.2f}" in lesson
+
+
+def test_the_table_of_a_frontier_is_typed(tmp_path: Path) -> None:
+    visit(Answers({"http://a.test/": page("/u", "/data"), "http://a.test/u": page(), "http://a.test/data": ("text/plain", b"x")}), tmp_path / "f")
+    with Frontier(tmp_path / "f") as queue: table = queue.table()
+    assert table.schema.field("answered_at").type == pa.float64() and table["turn"].to_pylist() == [1, 2, 3]
+    assert table["state"].to_pylist() == ["done", "done", "skipped"] and queue_sizes(table) == [2, 1, 0]
+    assert count_notes(table, "skipped").to_pylist() == [{"note": "text/plain is not HTML", "entries": 1, "example": "http://a.test/data"}]

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -16,9 +18,9 @@ import requests
 from lxml import etree, html
 
 from dsnotes.practice import (
-    API_KEY, FAULTS, HANDBOOK, LIBRARY, LICENSE_MARKS, Fault, PracticeSite, Quota, Request, api_reply, calendar_html,
+    API_KEY, FAULTS, HANDBOOK, LIBRARY, LICENSE_MARKS, Fault, PracticeSite, Quota, Reply, Request, api_reply, calendar_html,
     decode_cursor, encode_cursor, faq_html, fragment_markdown, gzip_zeros, handbook_documents, handbook_pages,
-    handbook_reply, handbook_truth, library_reply, library_symbols, license_mark, module_html, package_items,
+    handbook_reply, handbook_truth, json_reply, library_reply, library_symbols, license_mark, module_html, package_items,
     page_body, page_html, read_symbols, site_hosts, symbol_item,
 )
 from dsnotes.records import find_problems
@@ -228,8 +230,13 @@ def test_every_fault_over_a_real_connection() -> None:
         one = spoiled("same_cursor", "/api/symbols/cursor", "library.test").json()
         assert one["next_cursor"] == encode_cursor(0)
         assert spoiled("error_page", "/api/symbols/cursor", "library.test").json()["error"]
-    assert set(FAULTS) == {"status", "drip", "truncate", "charset", "encode", "redirect", "bomb", "error_page",
-                           "same_cursor", "robots"}
+        start = time.monotonic()
+        assert spoiled("stall", value=0.05).status_code == 200 and time.monotonic() - start > 0.05
+        start = time.monotonic()
+        assert spoiled("drip_head", value=0.02).status_code == 200 and time.monotonic() - start > 0.06
+        assert spoiled("header", value="X-Robots-Tag: noai").headers["X-Robots-Tag"] == "noai"
+    assert set(FAULTS) == {"status", "drip", "stall", "drip_head", "truncate", "charset", "encode", "redirect", "bomb",
+                           "error_page", "same_cursor", "header", "robots"}
     with pytest.raises(ValueError, match="expected 1 to 1000"): gzip_zeros(0)
 
 
@@ -238,3 +245,37 @@ def test_a_fault_counts_its_own_requests() -> None:
     fault = Fault("status", path="/a", times=2)
     assert [fault.strikes(Request(path)) for path in ("/a", "/b", "/a", "/a")] == [True, False, True, False]
     assert not Fault("status", host="other.test").strikes(Request("/a"))
+
+
+def test_more_hosts_answer_beside_the_two() -> None:
+    """A function answers for a name; it sees the request; names that nobody has are still refused."""
+    def echo(request: Request) -> Reply:
+        return json_reply({"host": request.host, "path": request.path, "query": dict(request.query)})
+    with PracticeSite(more_hosts={"echo.test": echo}) as site:
+        assert get(site, "http://echo.test/a?b=1").json() == {"host": "echo.test", "path": "/a", "query": {"b": "1"}}
+        assert get(site, f"{HANDBOOK}/about").status_code == 200 and get(site, "http://no.test/").status_code == 421
+        assert site.hosts == site_hosts(site.port, ["echo.test"]) and ("echo.test", 80) in site.hosts
+        site.faults.append(Fault("status", host="echo.test", value=503))
+        assert get(site, "http://echo.test/").status_code == 503 and get(site, f"{HANDBOOK}/about").status_code == 200
+
+
+def test_the_log_says_who_showed_a_key_and_never_which() -> None:
+    """Authorization, Cookie and X-API-Key count; what they said is nowhere."""
+    with PracticeSite() as site:
+        for headers in ({}, {"Authorization": SECRET}, {"cookie": SECRET}, {"X-API-Key": SECRET}, {"Accept": SECRET}):
+            get(site, f"{HANDBOOK}/about", **headers)
+    assert [visit.with_key for visit in site.log] == [False, True, True, True, False] and SECRET not in str(site.log)
+
+
+def test_the_log_counts_what_is_in_flight_at_each_host() -> None:
+    """Two at once at one host are two; one after the other, or at two hosts, they are one each."""
+    def together(*urls: str) -> list[int]:
+        both = Event()  # the first answer waits until the second request has come
+        with PracticeSite(at_request={1: lambda: both.wait(10), 2: both.set}) as site, ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda url: get(site, url), urls))
+        return [visit.in_flight for visit in site.log]
+    assert together(f"{HANDBOOK}/about", f"{HANDBOOK}/licence") == [1, 2]
+    assert together(f"{HANDBOOK}/about", f"{LIBRARY}/robots.txt") == [1, 1]
+    with PracticeSite() as site:
+        for _ in range(3): get(site, f"{HANDBOOK}/about")
+    assert [visit.in_flight for visit in site.log] == [1, 1, 1]

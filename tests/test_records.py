@@ -121,6 +121,13 @@ def test_problems_name_row_and_column() -> None:
     assert check_documents(good) is good
 
 
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, datetime(2024, 12, 1, tzinfo=UTC)])
+def test_extra_holds_what_json_can_hold(value: object) -> None:
+    """NaN, sets and dates are refused by row and column; a reader of the file could not take them back."""
+    with pytest.raises(ValueError, match="row 0, column 'extra': expected what JSON can hold"):
+        documents([{"text": "a", "source": "b", "extra": {"x": value}}])
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     """Parquet too: what was there stays, nothing half-written is left beside it."""
     path = write_parquet(documents([dict(text="old", source="s")]), tmp_path / "a.parquet")

@@ -82,7 +82,7 @@ MARKS = {
     'Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except in compliance '
     'with the License.': "Apache-2.0",
     "BSD": None, "BSD License": None, "3-Clause BSD License": "BSD-3-Clause", "Simplified BSD": "BSD-2-Clause",
-    "BSD-4-Clause": None,
+    "BSD-4-Clause": None, "BSD-3-Clause-Clear": None, "MIT-CMU": None, "Apache-2.0-licensed": "Apache-2.0",
     "GPLv3": None, "GPLv3+": "GPL-3.0-or-later", "GPL-3.0": None,
     "GNU General Public License v2.0 only": "GPL-2.0-only",
     "GNU Lesser General Public License v2.1 or later": "LGPL-2.1-or-later",
