@@ -7,7 +7,7 @@ __all__ = ['EXTRAS', 'app', 'Out', 'Quiet', 'find_lessons', 'copy_lessons', 'par
            'installed_version', 'doctor_report', 'main_options', 'demo', 'run', 'site', 'lessons', 'look', 'doctor',
            'main']
 
-# %% ../nbs/71_cli.ipynb #3e6ce3b1
+# %% ../nbs/71_cli.ipynb #a79d9641
 import hashlib
 import platform
 import re
@@ -23,6 +23,7 @@ from typing import Annotated, Any
 import typer
 
 import dsnotes
+from .neighbours import neighbours
 from .practice import API_KEY, FAULTS, Fault, PracticeSite
 
 # %% ../nbs/71_cli.ipynb #bd0bfa1b
@@ -61,7 +62,7 @@ def parse_fault(
     if re.fullmatch(r"\d+(\.\d+)?", typed): value = float(typed) if "." in typed else int(typed)
     return Fault(kind, path=path or "*", value=value)
 
-# %% ../nbs/71_cli.ipynb #54d38684
+# %% ../nbs/71_cli.ipynb #fbba8671
 def site_guide(
     port:int, # Where the site listens
 )->str: # Text for a terminal
@@ -74,17 +75,20 @@ def site_guide(
         f"The trap:       {base}/calendar/2024/11 (robots.txt forbids it)",
         f"The API:        curl -H 'Host: library.test' -H 'Authorization: Bearer {API_KEY}' \\",
         f"                     '{base}/api/symbols/pages?per_page=2'",
-        f"In Python:      Fetcher(…, connect_to=dsnotes.practice.site_hosts({port})),",
-        "                then http://handbook.test/ and http://library.test/",
+        f"The neighbours: http://maze.localhost:{port}/, and {', '.join(sorted(set(neighbours()) - {'maze.test'}))}",
+        f"In Python:      Fetcher(…, connect_to=site_hosts({port}, neighbours())), from dsnotes.practice and",
+        "                dsnotes.neighbours; then http://handbook.test/, http://library.test/, …",
         "Faults:         --fault status:/guides/*:503, or another kind:",
         f"                {', '.join(FAULTS)}",
     ])
 
-# %% ../nbs/71_cli.ipynb #ce717376
+# %% ../nbs/71_cli.ipynb #69835539
 EXTRAS = {
     "": "every lesson and the command line",
     "lab": "following the lessons in JupyterLab",
     "dev": "changing the lessons and running the tests",
+    "bench": "comparing with other tools, in benchmarks/",
+    "keys": "reading API keys from a keyring",
 }
 
 def read_requirements(
@@ -178,7 +182,7 @@ def run(
     except KeyboardInterrupt: _stop(f"{_AGAIN}.", 130)
     except (ValueError, OSError, FetchError) as error: _stop(f"dsnotes run: {error}")
 
-# %% ../nbs/71_cli.ipynb #ba8e78f7
+# %% ../nbs/71_cli.ipynb #29b25f78
 _Faults = Annotated[list[str]|None, typer.Option(help="A misbehaviour, kind:path:value; may be given several times.")]
 
 @app.command()
@@ -191,7 +195,7 @@ def site(
     try: faults = [parse_fault(text) for text in fault or []]
     except ValueError as error: _stop(f"dsnotes site: {error}", 2)
     try:
-        with PracticeSite(faults, log_path=log, port=port) as serving:
+        with PracticeSite(faults, log_path=log, port=port, more_hosts=neighbours()) as serving:
             typer.echo(site_guide(serving.port) + "\n\nCtrl-C stops it.")
             while True: time.sleep(3600)
     except KeyboardInterrupt: typer.echo(f"\n{len(serving.log)} requests served.")

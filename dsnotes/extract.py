@@ -341,11 +341,11 @@ def extract_page(
     finding = find_license(tree, url)
     return Page(text or "", title, author, date, find_language(tree), finding.license, finding.evidence)
 
-# %% ../nbs/14_extract.ipynb #fef1fbca
+# %% ../nbs/14_extract.ipynb #7ff36aef
 def page_documents(
     responses:Iterable[Response], # Answers, such as `crawl` yields
 )->pa.Table: # One row a response, with the schema DOCUMENTS
-    "A row for each answer; findings, author, date, encoding and licence marks are in `extra`, or why no text came."
+    "A row for each answer; findings, author, date, encoding, licence marks are in `extra`, or why no text came."
     return documents(_page_row(response) for response in responses)
 
 def _page_row(response:Response)->dict[str, Any]:

@@ -111,7 +111,7 @@ def next_pace(
     wanted = (pace + target) / 2 if ok else max(target, 2 * max(pace, SHORTEST))
     return max(least, min(longest, wanted), 0.0 if ok else pace)  # an error never makes us faster
 
-# %% ../nbs/10_fetch.ipynb #0ae74428
+# %% ../nbs/10_fetch.ipynb #0166a744
 @dataclass(frozen=True)
 class Response:
     "One answer, the same whether it came from the network or from the cache."
@@ -142,8 +142,8 @@ class Response:
         except LookupError: return self.body.decode("utf-8", "replace")
 
     def json(self)->Any: # dict, list, str, number or None
-        "The body as JSON; `FetchError` naming the address when it is not."
-        try: return json.loads(self.body)
+        "The body as JSON; `FetchError` naming the address when it is not. NaN, which JSON has not, becomes None."
+        try: return json.loads(self.body, parse_constant=lambda name: None)
         except ValueError as error: raise FetchError(f"{shown_url(self.final_url)}: not JSON ({error})") from None
 
     def __repr__(self)->str:
@@ -508,7 +508,7 @@ def _follow(
         here = target
     raise GaveUp(f"{shown_url(url)}: more than {max_redirects} redirects")
 
-# %% ../nbs/10_fetch.ipynb #d8c5bbe2
+# %% ../nbs/10_fetch.ipynb #a0179b1f
 def _host_of(url:str)->str:
     "The name by which a host is remembered: one with a dot at its end is the same name."
     return (urlsplit(url).hostname or "").rstrip(".")
@@ -542,12 +542,13 @@ class _Hops:
     def _send(self, url:str, address:str, headers:Mapping[str, str], truncate:bool, until:float)->Response:
         with self.lock: self.sent += 1
         return self.line.send(url, address, headers, until, truncate)
+
     def close(self)->None:
         "Closes the connections and the cache."
         self.line.adapter.close()
         if self.cache: self.cache.close()
 
-# %% ../nbs/10_fetch.ipynb #e71fcce0
+# %% ../nbs/10_fetch.ipynb #c8fc2136
 class Fetcher:
     "A polite, safe, resumable client; one request in flight a host, several hosts at once when threads share it."
     def __init__(
@@ -564,7 +565,7 @@ class Fetcher:
         max_body:int=10_000_000, # Bytes of a body, decompressed
         max_tries:int=4, # How often one address is asked at most
         max_redirects:int=5, # How many redirects are followed
-        backoff:float=0.5, # Seconds, the longest wait after a first failure; it doubles each time
+        backoff:float=0.5, # Seconds on top of the pace, at most, after a first failure; doubled each time
         keep_headers:Iterable[str]=(), # Names to keep besides KEPT_HEADERS
         resolve:Callable[..., list[Any]]|None=None, # Looks names up, as `socket.getaddrinfo` does; None = that
     )->None:
@@ -586,7 +587,7 @@ class Fetcher:
         truncate:bool=False, # Take the first `max_body` bytes of a larger body, and keep nothing of it
         raise_for_status:bool=True, # Raise `BadStatus` for 400 and above
     )->Response: # Committed to the cache, if there is one, before it is returned
-        "The answer, from cache or network. Raises a `FetchError`: `Refused`, `TooLarge`, `BadStatus` or `GaveUp`."
+        "The answer. `FetchError`: `Refused`, `TooLarge`, `BadStatus`, `GaveUp`; `OSError`: the cache has failed."
         hop = partial(self._hops.hop, max_age=max_age, least=max(self.pace, pace or 0.0), truncate=truncate)
         answer = _follow(hop, url, check_headers(headers or {}), key, check, self.max_redirects)
         if raise_for_status and answer.status >= 400: raise BadStatus(answer.status, answer.final_url)

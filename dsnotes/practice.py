@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['HANDBOOK', 'LIBRARY', 'FOLDER', 'CREATIVE_COMMONS', 'LICENSE_URLS', 'RESERVED', 'JSON_LD', 'LICENSE_MARKS', 'POST',
            'SECTIONS', 'ROBOTS', 'XML', 'ENTRY', 'MONTHS', 'SITEMAPS', 'FUNCTION', 'SYMBOL', 'API_KEY', 'Items',
-           'PAGING', 'LIBRARY_ROBOTS', 'COLLECTIONS', 'FAULTS', 'KEY_HEADERS', 'BROWSER_NAMES', 'HandbookPage',
-           'read_page', 'handbook_pages', 'fragment_markdown', 'license_mark', 'faq_html', 'thread_html', 'template',
-           'garble', 'page_body', 'page_html', 'handbook_truth', 'handbook_documents', 'Request', 'Reply', 'text_reply',
+           'PAGING', 'LIBRARY_ROBOTS', 'COLLECTIONS', 'FAULTS', 'KEY_HEADERS', 'HandbookPage', 'read_page',
+           'handbook_pages', 'fragment_markdown', 'license_mark', 'faq_html', 'thread_html', 'template', 'garble',
+           'page_body', 'page_html', 'handbook_truth', 'handbook_documents', 'Request', 'Reply', 'text_reply',
            'page_reply', 'unless_changed', 'listing_html', 'section_html', 'search_html', 'sitemap_xml', 'feed_xml',
            'calendar_html', 'handbook_reply', 'not_found', 'Symbol', 'describe_arguments', 'hide_receiver',
            'read_symbols', 'read_compiled_symbols', 'library_symbols', 'symbol_item', 'paragraphs_html', 'module_html',
            'package_items', 'json_reply', 'encode_cursor', 'decode_cursor', 'api_reply', 'next_link', 'Quota',
-           'library_reply', 'Fault', 'gzip_zeros', 'Visit', 'site_hosts', 'PracticeSite']
+           'library_reply', 'Fault', 'gzip_zeros', 'Visit', 'host_named', 'site_hosts', 'PracticeSite']
 
 # %% ../nbs/03_practice.ipynb #dae27eaa
 import ast
@@ -854,7 +854,7 @@ class Visit(NamedTuple):
 
 KEY_HEADERS = frozenset(("authorization", "cookie", "x-api-key"))
 
-# %% ../nbs/03_practice.ipynb #88a55c22
+# %% ../nbs/03_practice.ipynb #475d42e6
 class _Handler(BaseHTTPRequestHandler):
     "Turns bytes into a Request, and a Reply into bytes."
     protocol_version = "HTTP/1.1"
@@ -865,9 +865,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self)->None:
         "Answers one request; it counts as answered just before its last byte leaves."
         target, headers = urlsplit(self.path), {name.lower(): value for name, value in self.headers.items()}
-        host = headers.get("host", "").split(":")[0].lower()
         query = dict(parse_qsl(target.query, keep_blank_values=True))
-        request = Request(target.path or "/", query, headers, BROWSER_NAMES.get(host, host), self.command)
+        request = Request(target.path or "/", query, headers, host_named(headers.get("host", "")), self.command)
         reply, last = self.site.answer(request, self.path), b""
         try: last = self._send(reply)
         except (BrokenPipeError, ConnectionResetError): self.close_connection = True  # the client has left
@@ -896,11 +895,14 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format:str, *args:Any)->None:  # noqa: A002, the name is the base class's
         "Nothing on stderr: the log is `PracticeSite.log`."
 
-# %% ../nbs/03_practice.ipynb #96bbe67b
-BROWSER_NAMES = {  # what a browser on this machine can say, and which host it means
-    "localhost": "handbook.test", "127.0.0.1": "handbook.test",
-    "handbook.localhost": "handbook.test", "library.localhost": "library.test",
-}
+# %% ../nbs/03_practice.ipynb #81b4e3d0
+def host_named(
+    header:str, # The Host header of a request: "handbook.test", or what a browser on this machine can say
+)->str: # The practice site's name for it
+    "The host that is meant: `wiki.localhost:8000` is wiki.test, and plain localhost the handbook."
+    host = header.partition(":")[0].lower().rstrip(".")
+    if host in ("localhost", "127.0.0.1"): return "handbook.test"
+    return f"{host.removesuffix('.localhost')}.test" if host.endswith(".localhost") else host
 
 class _Server(ThreadingHTTPServer):
     "A thread a connection; a client that leaves early is no error."

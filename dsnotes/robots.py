@@ -8,7 +8,7 @@ __all__ = ['LIMIT', 'GOOGLE_LINE', 'MAX_AGE', 'RETRY', 'PURPOSES', 'WEIGHTS', 'U
            'parse_robots', 'Answer', 'Getter', 'read_answer', 'Mark', 'decide_use', 'check_purpose', 'read_preferences',
            'read_robots_tag', 'Reservation', 'parse_tdmrep', 'read_metas', 'read_marks', 'Use', 'RobotsPolicy']
 
-# %% ../nbs/12_robots.ipynb #6756e66b
+# %% ../nbs/12_robots.ipynb #aefc39e5
 import codecs
 import email.utils
 import json
@@ -28,7 +28,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from .fetch import Response
-from .guard import FetchError, TooLarge
+from .guard import FetchError
 
 # %% ../nbs/12_robots.ipynb #e80380fd
 LIMIT = 500 * 1024  # bytes; RFC 9309, section 2.5: at least 500 kibibytes must be parsed
@@ -321,7 +321,7 @@ def _google_path(url:str)->str:
     rest = re.sub(r"^(?://)?(?:[^/?;]*://)?[^/?;#]*", "", url, count=1).partition("#")[0]
     return rest if rest.startswith("/") else f"/{rest}"
 
-# %% ../nbs/12_robots.ipynb #4fe49399
+# %% ../nbs/12_robots.ipynb #bd8e99aa
 MAX_AGE = 86_400.0  # seconds; RFC 9309, section 2.4: not more than 24 hours
 RETRY = 600.0       # seconds; how long a host stays closed before its robots.txt is asked for again
 
@@ -337,9 +337,9 @@ class Answer(Protocol):
 class Getter(Protocol):
     "Anything that can fetch, such as `dsnotes.fetch.Fetcher`."
     def get(
-        self, url:str, *, headers:Mapping[str, str]|None=None, max_age:float|None=None, raise_for_status:bool=True,
+        self, url:str, *, max_age:float|None=None, truncate:bool=False, raise_for_status:bool=True,
     )->Answer:
-        "The answer, from a cache if it is no older than `max_age` seconds."
+        "The answer, from a cache if it is no older than `max_age` seconds; of a large one the beginning, if asked."
 
 def read_answer(
     status:int, # HTTP status code with which /robots.txt was answered
@@ -573,7 +573,7 @@ class _Kept(Generic[_Read]):
                 entry.until = time.monotonic() + seconds
             return entry.value
 
-# %% ../nbs/12_robots.ipynb #8195aa6e
+# %% ../nbs/12_robots.ipynb #a0f3a98a
 def _place(url:str, path:str)->str:
     "Where a host keeps a file; `ValueError` unless the address is http or https."
     parts = urlsplit(url)
@@ -584,12 +584,10 @@ def _place(url:str, path:str)->str:
 
 def _ask(fetcher:Getter, place:str, max_age:float)->tuple[Answer, float]:
     "The answer, or the beginning of one that is too large, and for how many seconds it is good."
-    try: answer = fetcher.get(place, max_age=max_age, raise_for_status=False)
-    except TooLarge as error:  # LIMIT bytes must be read all the same; one more shows that they are not all
-        part = {"Range": f"bytes=0-{LIMIT}"}
-        answer = fetcher.get(place, headers=part, max_age=max_age, raise_for_status=False)
-        if not 200 <= answer.status < 300:  # a 4xx would mean that there is no file
-            raise FetchError(f"{error}; asked for a part, it answers {answer.status}") from None
+    answer = fetcher.get(place, max_age=max_age, truncate=True, raise_for_status=False)
+    if getattr(answer, "truncated", False) and answer.status < 300 and len(answer.body) <= LIMIT:
+        said = f"the client reads {len(answer.body):,} bytes of it, and at least {LIMIT:,} must be read"
+        raise FetchError(f"{place}: {said}; give it a larger max_body")
     fetched_at = getattr(answer, "fetched_at", None)  # an answer from the cache is not new
     return answer, max_age - ((datetime.now(UTC) - fetched_at).total_seconds() if fetched_at else 0.0)
 

@@ -609,6 +609,12 @@ def test_a_bomb_of_200_megabytes_costs_under_30(max_body: int, costs_little: boo
     assert (said[0] == "too large") is costs_little and (int(said[-2]) < 30_000) is costs_little
 
 
+def test_what_json_has_not_becomes_none() -> None:
+    """NaN and Infinity stand in many APIs' answers; RFC 8259, section 6, does not permit them, and no reader after us would take them."""
+    answer = Response("http://a.test/", "http://a.test/", 200, {}, b'{"a": [NaN, 1.5], "b": -Infinity}', datetime.now(UTC), False)
+    assert answer.json() == {"a": [None, 1.5], "b": None}
+
+
 def test_encodings(site: Site) -> None:
     site.answers["/br"] = (200, {"Content-Encoding": "br"}, b"x")
     site.answers["/empty"] = (200, {"Content-Encoding": "gzip"}, b"")
@@ -871,15 +877,15 @@ def test_a_full_disk_is_told_and_harms_nothing(site: Site, tmp_path: Path) -> No
         assert fetcher.get("http://a.test/1").from_cache and fetcher.get("http://a.test/2").body == b"/2"
     with site.fetcher(cache=tmp_path / "c") as fetcher:
         assert [fetcher.get(f"http://a.test/{path}").from_cache for path in ("1", "2", "large")] == [True, True, False]
-    with pytest.raises(OSError, match="cache: .* closed"): fetcher.get("http://a.test/1")
+    with pytest.raises(OSError, match=r"cache: .* closed"): fetcher.get("http://a.test/1")
 
 
 def test_a_cache_that_cannot_be_opened_or_written(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="^cache: .*unable to open"): AnswerCache(tmp_path)
+    with pytest.raises(OSError, match=r"^cache: .*unable to open"): AnswerCache(tmp_path)
     with site.fetcher(cache=tmp_path / "c") as fetcher:
         assert fetcher._hops.cache is not None
         fetcher._hops.cache._db.execute("PRAGMA query_only=1")
-        with pytest.raises(OSError, match="^cache: .*readonly"): fetcher.get("http://a.test/x")
+        with pytest.raises(OSError, match=r"^cache: .*readonly"): fetcher.get("http://a.test/x")
 
 
 def test_two_processes_share_one_cache(site: Site, tmp_path: Path) -> None:

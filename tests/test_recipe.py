@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 import pytest
 
 from dsnotes.causal import prove_blocks, source_page
+from dsnotes.fetch import Fetcher
+from dsnotes.neighbours import neighbours
 from dsnotes.practice import API_KEY, Fault, PracticeSite
 from dsnotes.qa import qa_features, qa_windows
 from dsnotes.recipe import (
@@ -220,7 +222,6 @@ def test_a_key_that_is_not_there() -> None:
 @pytest.mark.parametrize("paging", ["offset", "cursor", "link"])
 def test_every_way_of_paging_in_a_recipe(paging: str, tmp_path: Path) -> None:
     """The other ways give the same records as the first."""
-    from dsnotes.fetch import Fetcher
     source = {"name": "api", "kind": "api", "fields": {"doc": "text", "name": "title"}, "key_env": "K",
               "language": "en", "max_pages": 2}
     with PracticeSite() as site, Fetcher("t/1 (+https://example.org/)", connect_to=site.hosts, pace=0) as fetcher:
@@ -229,6 +230,18 @@ def test_every_way_of_paging_in_a_recipe(paging: str, tmp_path: Path) -> None:
         tables = [collect_api(one, fetcher, {"K": API_KEY}) for one in sources]
     assert tables[0]["title"].to_pylist() == tables[1]["title"].to_pylist()
     assert tables[0].num_rows == 200 and set(tables[0]["language"].to_pylist()) == {"en"}
+
+
+def test_a_convention_with_its_key_in_the_query_and_a_constant_licence(tmp_path: Path) -> None:
+    """A source may follow a well-known API: its key goes into the query, is written nowhere, and its licence is the recipe's."""
+    source = Source("questions", "api", "http://stack.test/2.3/questions?site=bicycles&filter=withbody", paging="stackexchange", key_env="K",
+                    key_parameter="key", license="CC-BY-SA-4.0", language="en", fields={"body": "text", "title": "title", "link": "url"})
+    with PracticeSite(more_hosts=neighbours(wait=0)) as site:
+        with Fetcher("test/1.0 (+mailto:me@example.org)", cache=tmp_path / "c", connect_to=site.hosts, pace=0) as fetcher:
+            table = collect_api(source, fetcher, {"K": API_KEY})
+        assert all(f"key={API_KEY}" in visit.path for visit in site.log)
+    assert table.num_rows == 7 and set(table["license"].to_pylist()) == {"CC-BY-SA-4.0"} and set(table["language"].to_pylist()) == {"en"}
+    assert API_KEY not in json.dumps(table.to_pylist(), default=str) and API_KEY.encode() not in (tmp_path / "c").read_bytes()
 
 
 def test_a_site_that_fails_does_not_end_the_run(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from protego import Protego
 
 from dsnotes.byways import signs_truth
 from dsnotes.fetch import Fetcher, FetchError, Response
-from dsnotes.guard import TooLarge
 from dsnotes.neighbours import neighbours
 from dsnotes.practice import Fault, PracticeSite, text_reply
 from dsnotes.practice import Reply as Sent
@@ -244,7 +243,7 @@ class Site:
     def __init__(self, *replies):
         self.replies, self.asked = itertools.cycle(replies), []
 
-    def get(self, url, *, max_age=None, raise_for_status=True):
+    def get(self, url, *, max_age=None, truncate=False, raise_for_status=True):
         assert raise_for_status is False and max_age is not None
         self.asked.append(url)
         reply = next(self.replies)
@@ -480,8 +479,8 @@ class Host:
     def __init__(self, **answers):
         self.answers, self.asked = {path.replace("_", "."): answer for path, answer in answers.items()}, []
 
-    def get(self, url, *, headers=None, max_age=None, raise_for_status=True):
-        self.asked.append((url.split("/", 3)[3], dict(headers or {})))
+    def get(self, url, *, max_age=None, truncate=False, raise_for_status=True):
+        self.asked.append((url.split("/", 3)[3], truncate))
         answer = self.answers.get(url.rpartition("/")[2], Sent(status=404))
         if isinstance(answer, list): answer = answer.pop(0)
         if isinstance(answer, Exception): raise answer
@@ -536,15 +535,19 @@ def test_a_tdmrep_file_that_may_not_be_fetched_is_not_asked_for():
     assert RobotsPolicy(host, "bikebot").judge(page("http://a.test/a")).allowed and len(host.asked) == 1
 
 
-def test_a_file_that_is_too_large_is_asked_for_in_part():
-    huge = b"User-agent: *\nDisallow: /early\n" + b"#" * LIMIT
-    host = Host(robots_txt=[TooLarge("big"), Sent(huge[:LIMIT + 1], 206)])
-    policy = RobotsPolicy(host, "bikebot")
-    assert policy.check("http://a.test/early") == (False, "Disallow: /early") and policy.check("http://a.test/x")[0]
-    assert [headers for _, headers in host.asked] == [{}, {"Range": f"bytes=0-{LIMIT}"}]
-    stubborn = RobotsPolicy(Host(robots_txt=TooLarge("big")), "bikebot")
-    allowed, why = stubborn.check("http://a.test/x")
-    assert not allowed and "closed for now" in why and "big" in why
+@pytest.mark.parametrize(("most", "seen"), [
+    (LIMIT + 100_000, [(False, "Disallow: /early"), (True, "no rule matches")]),
+    (LIMIT // 5, [(False, "closed for now"), (False, "closed for now")])])
+def test_the_beginning_of_a_large_file_is_read(most, seen):
+    """RFC 9309, section 2.5: at least 500 KiB. A client that takes less has not read the rules, and stays outside."""
+    huge = b"User-agent: *\nDisallow: /early\n" + b"#\n" * LIMIT + b"Disallow: /x\n"
+    with (PracticeSite(more_hosts={"big.test": lambda request: Sent(huge)}) as site,
+          Fetcher("bikebot (+mailto:me@example.org)", connect_to=site.hosts, pace=0, max_body=most) as fetcher):
+        policy = RobotsPolicy(fetcher, "bikebot")
+        for path, (allowed, why) in zip(("early", "x"), seen, strict=True):
+            found = policy.check(f"http://big.test/{path}")
+            assert found[0] is allowed and found[1].startswith(why)
+        assert len(site.log) == 1 and policy.reservations("http://big.test/") == ()  # what is cut is no JSON
 
 
 def test_an_answer_from_the_cache_is_not_new(monkeypatch):
@@ -612,14 +615,13 @@ def test_as_google_reads_it():
     assert [policy.check("http://a.test/open/")[0] for policy in policies] == [False, True]
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 416, 304, 500])
-def test_a_file_of_which_no_part_can_be_had_closes_the_host(status):
-    """By its number a 416 means "there are no rules"; but the file is there, it is only too large."""
-    policy = RobotsPolicy(Host(robots_txt=[TooLarge("big"), Sent(b"", status)]), "bikebot")
-    allowed, why = policy.check("http://a.test/x")
-    assert not allowed and why == f"closed for now: robots.txt cannot be read (big; asked for a part, it answers {status})"
-    reservations = Host(tdmrep_json=[TooLarge("big"), Sent(b"", status)])
-    assert RobotsPolicy(reservations, "bikebot").reservations("http://a.test/") == ()
+def test_a_large_error_page_is_an_error(tmp_path):
+    """Its number counts, not that its page is cut: 404 opens, 503 closes."""
+    def reply(request): return Sent(b"x" * 900_000, int(request.host[1:4]))
+    with (PracticeSite(more_hosts=dict.fromkeys(("s404.test", "s503.test"), reply)) as site,
+          Fetcher("bikebot (+mailto:me@example.org)", connect_to=site.hosts, pace=0, max_body=100_000, max_tries=1) as fetcher):
+        policy = RobotsPolicy(fetcher, "bikebot")
+        assert policy.check("http://s404.test/x")[0] and not policy.check("http://s503.test/x")[0]
 
 
 def test_sitemaps_that_cannot_be_read_are_passed_over():
