@@ -29,9 +29,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dsnotes.byways import BYWAYS
 from dsnotes.crawl import Frontier, crawl
 from dsnotes.fetch import Fetcher, FetchError
-from dsnotes.neighbours import neighbours
 from dsnotes.practice import Fault, PracticeSite, Visit, site_hosts
 from dsnotes.robots import RobotsPolicy
 from dsnotes.urls import canonical_url, find_links
@@ -112,10 +112,10 @@ def run_kills(
     """Kills, checks, resumes."""
     rng, problems, died = random.Random(seed), list[str](), 0
     folder = folder or Path(tempfile.mkdtemp())
-    with PracticeSite(more_hosts=neighbours()) as calm: whole = crawl_all(folder / "whole", calm.port)
+    with PracticeSite(more_hosts=BYWAYS) as calm: whole = crawl_all(folder / "whole", calm.port)
     mine = folder / "killed"
     mine.mkdir()
-    with PracticeSite(more_hosts=neighbours()) as site:
+    with PracticeSite(more_hosts=BYWAYS) as site:
         for number in range(1, kills + 2):
             had, start = committed(mine, {address(visit) for visit in site.log}), len(site.log)
             site.faults[:] = random_faults(rng)

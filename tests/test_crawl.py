@@ -5,6 +5,8 @@ import importlib
 import json
 import random
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -14,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -21,6 +24,7 @@ from conftest import ROOT
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dsnotes.byways import BYWAYS, maze_truth, signs_truth
 from dsnotes.crawl import (
     PATIENCE,
     Entry,
@@ -35,7 +39,6 @@ from dsnotes.crawl import (
     text_pieces,
 )
 from dsnotes.fetch import BadStatus, Fetcher, GaveUp, Refused, Response
-from dsnotes.neighbours import maze_truth, neighbours, signs_truth
 from dsnotes.practice import Fault, PracticeSite, Reply, Request, handbook_pages, page_reply
 from dsnotes.robots import RobotsPolicy
 from dsnotes.urls import canonical_url
@@ -49,14 +52,16 @@ class Answers:
     def __init__(self, bodies: dict[str, bytes | tuple[str, bytes]], slowness: random.Random | None = None) -> None:
         self.bodies, self.slowness, self.asked = bodies, slowness, list[tuple[str, float | None]]()
 
-    def get(self, url: str, *, pace: float | None = None, check: Callable[[str], str] | None = None, **_: object) -> Response:
+    def get(self, url: str, *, pace: float | None = None, check: Callable[[str], str] | None = None,
+            raise_for_status: bool = True, **_: object) -> Response:
         if check and (reason := check(url)): raise Refused(f"{url}: {reason}")
         if self.slowness: time.sleep(self.slowness.uniform(0, 0.002))
         self.asked.append((url, pace))
         found = self.bodies.get(url, 404)
-        if isinstance(found, int): raise BadStatus(found, url)
-        kind, body = found if isinstance(found, tuple) else ("text/html", found)
-        return Response(url, url, 200, {"content-type": kind}, body, datetime(2024, 1, 1, tzinfo=UTC), False)
+        status = found if isinstance(found, int) else 200
+        if status >= 400 and raise_for_status: raise BadStatus(status, url)
+        kind, body = found if isinstance(found, tuple) else ("text/html", b"" if isinstance(found, int) else found)
+        return Response(url, url, status, {"content-type": kind}, body, datetime(2024, 1, 1, tzinfo=UTC), False)
 
     def pace_of(self, host: str) -> float:
         return 0.0
@@ -81,7 +86,7 @@ def page(*links: str, text: str = "") -> bytes:
 
 @pytest.fixture
 def site() -> Iterator[PracticeSite]:
-    with PracticeSite(more_hosts=neighbours()) as running: yield running
+    with PracticeSite(more_hosts=BYWAYS) as running: yield running
 
 
 def fetcher_for(site: PracticeSite, cache: Path | None = None) -> Fetcher:
@@ -159,6 +164,33 @@ def test_a_sitemap_behind_a_forbidden_redirect_is_not_asked_for(site: PracticeSi
     assert not any(visit.path.startswith("/search") for visit in site.log)
 
 
+def test_sitemaps_without_end_are_bounded(tmp_path: Path) -> None:
+    """A robots.txt that names three hundred indexes of fifty files each costs a hundred requests, and says so."""
+    robots = "".join(f"Sitemap: http://a.test/i{n}\n" for n in range(300)).encode()
+    bodies: dict[str, bytes | tuple[str, bytes]] = {"http://a.test/robots.txt": ("text/plain", robots), "http://a.test/": b"x"}
+    for n in range(300):
+        files = {f"http://a.test/f{n}-{k}": urlset(f"http://a.test/p{n}-{k}") for k in range(50)}
+        bodies |= {f"http://a.test/i{n}": index(*files), **files}
+    fetcher = Answers(bodies)
+    with pytest.warns(UserWarning, match=r"a\.test/i2: not read, nor what follows"):
+        visit(fetcher, tmp_path / "f", policy=RobotsPolicy(fetcher, AGENT), use_sitemaps=True, max_pages=0)  # type: ignore[arg-type]
+    assert sum(url.startswith(("http://a.test/i", "http://a.test/f")) for url in urls_asked(fetcher)) == 100
+    with Frontier(tmp_path / "f") as queue: assert queue.table().num_rows == 99  # the seed, 49 pages and 49 more
+
+
+def test_what_one_host_lists_of_another_waits_as_its_links_do(tmp_path: Path) -> None:
+    """A sitemap that stands on another host of the crawl must not decide by luck in which order that host is visited."""
+    robots = ("text/plain", b"Sitemap: http://b.test/s")
+    bodies: dict[str, bytes | tuple[str, bytes]] = {
+        "http://a.test/robots.txt": robots, "http://b.test/s": urlset("http://b.test/listed"), "http://b.test/listed": b"l",
+        "http://a.test/": b"a", "http://b.test/": page("/u", text="b"), "http://b.test/u": page("/v"), "http://b.test/v": b"v"}
+    for seed in range(4):
+        fetcher = Answers(bodies, random.Random(seed))
+        found = visit(fetcher, tmp_path / f"f{seed}", ["http://a.test/", "http://b.test/"], use_sitemaps=True,
+                      policy=RobotsPolicy(fetcher, AGENT))  # type: ignore[arg-type]
+        assert [url for url in found if "b.test" in url] == [f"http://b.test/{path}" for path in ("", "u", "v", "listed")]
+
+
 # --- scope
 
 def test_scope_is_hosts_patterns_and_names(tmp_path: Path) -> None:
@@ -214,6 +246,23 @@ def test_files_that_are_no_frontier(tmp_path: Path) -> None:
     db.execute("CREATE TABLE pages (number INTEGER PRIMARY KEY, url TEXT)")
     db.close()
     with pytest.raises(ValueError, match="of another version"): Frontier(tmp_path / "old")
+
+
+def test_a_frontier_of_another_crawl(tmp_path: Path) -> None:
+    """Its pages would come as well, and what they cost would be missing from the budget."""
+    fetcher = Answers({f"http://{host}.test/": page(text=host) for host in "abc"})
+    assert visit(fetcher, tmp_path / "f", ["http://a.test/", "http://b.test/"]) == ["http://a.test/", "http://b.test/"]
+    with pytest.raises(ValueError, match=r"f is of a crawl from http://a\.test/, expected the same seeds"):
+        visit(fetcher, tmp_path / "f", "http://c.test/")
+    # one seed of them, and a new one: what is out of scope now stays where it is, a seed or not
+    assert visit(fetcher, tmp_path / "f", ["http://b.test/", "http://c.test/"]) == ["http://b.test/", "http://c.test/"]
+
+
+def test_a_crawl_that_never_begins_holds_no_file(tmp_path: Path) -> None:
+    (tmp_path / "no").write_text("hello " * 1000)
+    with pytest.raises(ValueError, match="is not a frontier"): crawl(HOME, Answers({}), frontier=tmp_path / "no", policy=None)  # type: ignore[arg-type]
+    crawl(HOME, Answers({}), frontier=tmp_path / "f", policy=None).close()  # type: ignore[arg-type, attr-defined]
+    assert not list(tmp_path.glob("f-*"))  # SQLite's own files beside it go when the last connection does
 
 
 def test_an_empty_frontier(tmp_path: Path) -> None:
@@ -400,6 +449,28 @@ def test_a_redirect_to_another_host_waits_for_its_own_turn(tmp_path: Path) -> No
         assert ("new.test", "/closed") not in {(visit.host, visit.path) for visit in site.log}
 
 
+def test_redirects_without_end_come_to_one(tmp_path: Path) -> None:
+    def onward(request: Request) -> Reply:
+        if request.path == "/robots.txt": return Reply(status=404)
+        return Reply(status=302, headers={"Location": f"/{int(request.path[1:] or 0) + 1}"})
+    with PracticeSite(more_hosts={"on.test": onward}) as on:
+        assert run_crawl(on, tmp_path, "http://on.test/", use_sitemaps=False) == []
+        assert run_crawl(on, tmp_path, "http://on.test/", use_sitemaps=False) == []
+        assert [visit.path for visit in on.log] == ["/robots.txt", "/", "/1", "/2", "/3", "/4", "/5"]
+    assert states_of(tmp_path / "f.db")["http://on.test/5"] == ("skipped", "it redirects: more than 5 times in a row")
+
+
+def test_rules_that_change_hold_from_the_next_run_on(site: PracticeSite, tmp_path: Path) -> None:
+    def run() -> list[str]:
+        (tmp_path / "c.db").unlink(missing_ok=True)  # else robots.txt is good for a day
+        return run_crawl(site, tmp_path, use_sitemaps=False)
+    whole = run()
+    site.faults.append(Fault("robots", value="User-agent: *\nDisallow: /guides/\nDisallow: /calendar/\nDisallow: /search\n"))
+    assert run() == [url for url in whole if "/guides/" not in url] != whole
+    site.faults.clear()
+    assert run() == whole
+
+
 def test_robots_that_fail_stop_the_crawl(site: PracticeSite, tmp_path: Path) -> None:
     site.faults.append(Fault("status", "/robots.txt", value=503))
     assert run_crawl(site, tmp_path) == []
@@ -566,6 +637,24 @@ def test_a_slow_host_does_not_keep_the_workers(tmp_path: Path) -> None:
     pages.close()
 
 
+def test_a_host_rests_after_an_error_too(tmp_path: Path) -> None:
+    """One worker: after a page that is not there, and after a redirect, it turns to the other host."""
+    class Slow(Answers):
+        def pace_of(self, host: str) -> float: return 60.0 if host != "b.test" else 0.0
+
+        def get(self, url: str, **options: Any) -> Response:
+            if url == "http://c.test/" and options["check"](url) == "": options["check"]("http://c.test/elsewhere"); raise Refused("moved")
+            return super().get(url, **options)
+    fetcher = Slow({"http://a.test/later": page(), "http://b.test/": page("/u"), "http://b.test/u": page(), "http://c.test/elsewhere": page()})
+    seeds = ["http://a.test/", "http://a.test/later", "http://b.test/", "http://c.test/"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pages = crawl(seeds, fetcher, frontier=tmp_path / "f", policy=None, use_sitemaps=False, workers=1)  # type: ignore[arg-type]
+        assert [next(pages).url for _ in range(2)] == ["http://b.test/", "http://b.test/u"]
+        pages.close()
+    assert states_of(tmp_path / "f")["http://c.test/"][0] == "moved"
+
+
 # --- stops and deaths
 
 def test_closing_waits_for_what_is_under_way_and_loses_nothing(site: PracticeSite, tmp_path: Path) -> None:
@@ -593,6 +682,28 @@ def test_an_unexpected_error_of_a_worker_reaches_the_caller(tmp_path: Path) -> N
     with pytest.raises(MemoryError): visit(Broken({}), tmp_path / "f")
 
 
+def test_a_death_before_links_between_hosts_are_delivered(tmp_path: Path) -> None:
+    """Killed after everything is settled and nothing is delivered: the other host is still found."""
+    script = """
+import os, signal, sys
+from test_crawl import Answers, Frontier, Path, visit
+from test_crawl import page
+Frontier.deliver = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+visit(Answers({"http://a.test/": page("http://b.test/x")}), Path(sys.argv[1]), hosts=["a.test", "b.test"])
+"""
+    died = subprocess.run([sys.executable, "-c", script, tmp_path / "f"], cwd=Path(__file__).parent, check=False)
+    assert died.returncode == -9 and states_of(tmp_path / "f") == {"http://a.test/": ("done", "")}
+    fetcher = Answers({"http://a.test/": page("http://b.test/x"), "http://b.test/x": page()})
+    assert visit(fetcher, tmp_path / "f", hosts=["a.test", "b.test"]) == ["http://a.test/", "http://b.test/x"]
+
+
+def test_hosts_that_link_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
+    """Ten hosts, each of which leads to the next and one page further: only the depth ends it."""
+    bodies = {f"http://h{n % 10}.test/{n}": page(f"http://h{(n + 1) % 10}.test/{n + 1}", text="x" * n) for n in range(99)}
+    found = visit(Answers(bodies), tmp_path / "f", "http://h0.test/0", hosts=[f"h{n}.test" for n in range(10)], max_depth=35)
+    assert found == list(bodies)[:36]
+
+
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """Imports a benchmark as its own folder sees it."""
@@ -607,7 +718,7 @@ def test_killed_three_times_nothing_is_lost_or_asked_twice(benchmark: Callable[[
 
 def test_the_check_after_a_death_can_fail(benchmark: Callable[[str], ModuleType], tmp_path: Path) -> None:
     kills = benchmark("kills")
-    with PracticeSite(more_hosts=neighbours()) as site: kills.crawl_all(tmp_path, site.port)
+    with PracticeSite(more_hosts=BYWAYS) as site: kills.crawl_all(tmp_path, site.port)
     assert list(kills.check_files(tmp_path)) == []
     db = sqlite3.connect(tmp_path / "frontier.db")
     db.execute("DELETE FROM pages WHERE url LIKE '%/guides/true-a-wheel'")

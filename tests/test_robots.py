@@ -23,7 +23,7 @@ from dsnotes.robots import (
     LIMIT, PURPOSES, TAGS, WEIGHTS, Mark, RobotsPolicy, Rule, decide_use, encode_path, match_pattern, parse_robots, parse_tdmrep, path_of,
     product_token, read_lines, read_marks, read_metas, read_preferences, read_robots_tag)
 
-CASES = json.loads((Path(__file__).parent / "cases" / "robots.json").read_text(encoding="utf-8"))
+CASES = json.loads((Path(__file__).parent / "data" / "robots.json").read_text(encoding="utf-8"))
 MODES = json.loads((Path(__file__).parent / "data" / "robots_modes.json").read_text(encoding="utf-8"))
 
 
