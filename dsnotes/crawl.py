@@ -407,18 +407,18 @@ class _Outcome(NamedTuple):
     due: float = 0.0               # The host is left alone until this moment of the monotonic clock
     is_down: bool = False          # No answer came, or one that says "not now"
 
-# %% ../nbs/13_crawl.ipynb #a8fb1f99
+# %% ../nbs/13_crawl.ipynb #d0b12170
 def _visit(entry:Entry, job:_Job)->_Outcome:
     "Asks for one entry, in a worker thread; the queue is written by the caller."
-    gate, pace, from_cache = _Gate(entry, job), job.pace(entry.url), False
+    gate, pace = _Gate(entry, job), job.pace(entry.url)
+    response: Response|None = None
     try: response = job.fetcher.get(entry.url, pace=pace, check=gate, raise_for_status=False)
     except FetchError as error: came = _no_answer(error, gate, job)
-    else:
-        came, from_cache = _read(entry, response, job), response.from_cache
-        came = came._replace(answered_at=response.fetched_at.timestamp())
-    was_asked = came.answered_at is not None and not from_cache
+    ended = time.monotonic()  # from here on the host rests; reading the page is our own business
+    if response: came = _read(entry, response, job)._replace(answered_at=response.fetched_at.timestamp())
+    was_asked = came.answered_at is not None and not (response and response.from_cache)
     rest = max(pace or 0.0, job.fetcher.pace_of(entry.host)) if was_asked else 0.0
-    return came._replace(due=time.monotonic() + rest)  # the fetcher would wait as well, but no worker should
+    return came._replace(due=ended + rest)  # the fetcher would wait as well, but no worker should
 
 def _no_answer(error:FetchError, gate:_Gate, job:_Job)->_Outcome:
     "Why the fetcher came back without an answer."
@@ -458,7 +458,7 @@ def _links(html:str, url:str, job:_Job)->tuple[tuple[str, ...], str]: # (links i
     note = f"links with a credential, not followed: {sum(withheld)}" if any(withheld) else ""
     return tuple(link for link in found if not job.scope.excludes(link)), note
 
-# %% ../nbs/13_crawl.ipynb #7c611f94
+# %% ../nbs/13_crawl.ipynb #b6431256
 class _Listing(NamedTuple):
     "What the sitemaps of one host list."
     urls: list[str]
@@ -476,7 +476,7 @@ def _list_pages(start:str, job:_Job)->_Listing:
         place, files, most = _name_or_none(sitemap, job.name), _FILES - len(asked), SITEMAP_URLS - len(found)
         if place is None or ada_url.URL(place).host not in job.scope.hosts: continue
         if files < 1 or most < 1:
-            problems.append(f"{shown_url(sitemap)}: not read, nor what follows: that were files or pages enough")
+            problems.append(f"{shown_url(sitemap)}: not read, nor what follows: enough files or pages")
             break
         try: urls = read_sitemap(job.fetcher, place, most, files, job.pace(place), check, job.name)
         except (FetchError, ValueError) as error: problems.append(f"{shown_url(sitemap)}: not read ({error})")

@@ -251,11 +251,11 @@ def test_files_that_are_no_frontier(tmp_path: Path) -> None:
 def test_a_frontier_of_another_crawl(tmp_path: Path) -> None:
     """Its pages would come as well, and what they cost would be missing from the budget."""
     fetcher = Answers({f"http://{host}.test/": page(text=host) for host in "abc"})
-    assert visit(fetcher, tmp_path / "f", ["http://a.test/", "http://b.test/"]) == ["http://a.test/", "http://b.test/"]
+    assert sorted(visit(fetcher, tmp_path / "f", ["http://a.test/", "http://b.test/"])) == ["http://a.test/", "http://b.test/"]
     with pytest.raises(ValueError, match=r"f is of a crawl from http://a\.test/, expected the same seeds"):
         visit(fetcher, tmp_path / "f", "http://c.test/")
     # one seed of them, and a new one: what is out of scope now stays where it is, a seed or not
-    assert visit(fetcher, tmp_path / "f", ["http://b.test/", "http://c.test/"]) == ["http://b.test/", "http://c.test/"]
+    assert sorted(visit(fetcher, tmp_path / "f", ["http://b.test/", "http://c.test/"])) == ["http://b.test/", "http://c.test/"]
 
 
 def test_a_crawl_that_never_begins_holds_no_file(tmp_path: Path) -> None:
@@ -643,9 +643,12 @@ def test_a_host_rests_after_an_error_too(tmp_path: Path) -> None:
         def pace_of(self, host: str) -> float: return 60.0 if host != "b.test" else 0.0
 
         def get(self, url: str, **options: Any) -> Response:
-            if url == "http://c.test/" and options["check"](url) == "": options["check"]("http://c.test/elsewhere"); raise Refused("moved")
+            if url == "http://c.test/" and options["check"](url) == "":
+                options["check"]("http://c.test/elsewhere")
+                raise Refused("moved")
             return super().get(url, **options)
-    fetcher = Slow({"http://a.test/later": page(), "http://b.test/": page("/u"), "http://b.test/u": page(), "http://c.test/elsewhere": page()})
+    fetcher = Slow({"http://a.test/later": page(), "http://b.test/": page("/u"), "http://b.test/u": page(),
+                    "http://c.test/elsewhere": page()})
     seeds = ["http://a.test/", "http://a.test/later", "http://b.test/", "http://c.test/"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -747,7 +750,8 @@ def test_the_lesson_quotes_the_committed_results() -> None:
                          for name in ("kills", "crawl_scrapy", "crawl_scrapy_delay"))
     assert kills["problems"] == [] and f"{kills['pages']} pages, {kills['requests']} requests, twenty deaths" in lesson
     for result in (fast, slow):
-        assert result["checks"]["same_pages"] and result["checks"]["most_requests_under_way_at_a_host"] == 1
+        busiest = result["checks"]["most_requests_under_way_at_a_host"]  # of each side
+        assert result["checks"]["same_pages"] and set(busiest) == set(result["median_seconds"]) and set(busiest.values()) == {1}
         for ratio in result["times_as_long_as_dsnotes"].values(): assert f"{ratio:.2f}" in lesson
 
 
