@@ -82,7 +82,7 @@ def site_guide(
         f"                {', '.join(FAULTS)}",
     ])
 
-# %% ../nbs/71_cli.ipynb #69835539
+# %% ../nbs/71_cli.ipynb #c511b3b6
 EXTRAS = {
     "": "every lesson and the command line",
     "lab": "following the lessons in JupyterLab",
@@ -91,6 +91,7 @@ EXTRAS = {
     "keys": "reading API keys from a keyring",
 }
 
+# %% ../nbs/71_cli.ipynb #e546b8cc
 def read_requirements(
     lines:Iterable[str], # As package metadata has them: 'jupyterlab>=4.4; extra == "lab"'
 )->dict[str, list[tuple[str, str]]]: # extra ("" = base) -> [(name, version bound)]

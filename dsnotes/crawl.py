@@ -116,7 +116,7 @@ class Entry(NamedTuple):
     answered_at: float|None # Seconds since 1970; None until it was asked for
     turn: int|None          # The how-manieth entry to be settled
 
-# %% ../nbs/13_crawl.ipynb #7c3d8cb2
+# %% ../nbs/13_crawl.ipynb #c73d75d3
 _ENTRIES = f"SELECT {', '.join(Entry._fields)} FROM pages"  # noqa: S608 - the fields of Entry, in its order
 _TABLES = """PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA user_version=2;
 CREATE TABLE IF NOT EXISTS pages(number INTEGER PRIMARY KEY, url TEXT UNIQUE, host TEXT, depth INTEGER, found_on TEXT,
@@ -127,6 +127,7 @@ CREATE TABLE IF NOT EXISTS later(number INTEGER PRIMARY KEY, url TEXT, host TEXT
     by_host TEXT, UNIQUE (by_host, url));
 CREATE TABLE IF NOT EXISTS pieces(piece INTEGER PRIMARY KEY);"""
 
+# %% ../nbs/13_crawl.ipynb #24134d53
 class _QueueFile:
     "The SQLite file under a frontier, and what can be read from it without changing anything."
     def __init__(self, path:str|Path)->None:

@@ -341,7 +341,7 @@ def extract_page(
     finding = find_license(tree, url)
     return Page(text or "", title, author, date, find_language(tree), finding.license, finding.evidence)
 
-# %% ../nbs/14_extract.ipynb #7ff36aef
+# %% ../nbs/14_extract.ipynb #a60204fc
 def page_documents(
     responses:Iterable[Response], # Answers, such as `crawl` yields
 )->pa.Table: # One row a response, with the schema DOCUMENTS
@@ -358,5 +358,6 @@ def _page_row(response:Response)->dict[str, Any]:
     html, encoding = decode_html(response.body, response.headers.get("content-type", ""))
     page = extract_page(html, url)
     row |= {"text": page.text, "title": page.title, "license": page.license, "language": page.language}
-    extra = {"author": page.author, "date": page.date, "encoding": encoding, "license_evidence": page.license_evidence}
+    extra = {
+        "author": page.author, "date": page.date, "encoding": encoding, "license_evidence": page.license_evidence}
     return {**row, "extra": {**response.findings, **{name: value for name, value in extra.items() if value}}}

@@ -143,7 +143,7 @@ def read_recipe(
     sources = [_build(Source, entry, f"{place}: source {number}") for number, entry in entries]
     return _build(Recipe, {**values, "source": tuple(sources)}, place)
 
-# %% ../nbs/70_recipe.ipynb #992a998f
+# %% ../nbs/70_recipe.ipynb #f5d92209
 def collect_api(
     source:Source, # An API
     fetcher:Fetcher, # The client; its cache makes the run resumable
@@ -154,7 +154,8 @@ def collect_api(
     if source.key_env and source.key_env not in keys:
         raise ValueError(f"source {source.name!r}: the environment variable {source.key_env} is not set")
     key = Key(keys[source.key_env], source.url, parameter=source.key_parameter or None) if source.key_env else None
-    items = collect(fetcher, source.url, PAGING[source.paging](), key=key, max_pages=source.max_pages, progress=progress)
+    paginator = PAGING[source.paging]()
+    items = collect(fetcher, source.url, paginator, key=key, max_pages=source.max_pages, progress=progress)
     asked = (item | {"request": shown_url(source.url)} for item in items)  # an address's query may hold keys
     host = urlsplit(source.url).hostname or source.name
     table = item_documents(asked, source=host, fields=source.fields, license=source.license or None)

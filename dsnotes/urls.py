@@ -58,7 +58,7 @@ def _wanted_query(query:str, keep:Collection[str])->str:
 # %% ../nbs/09_urls.ipynb #c1e2dda6
 _SESSION = re.compile(r";(?:jsessionid|phpsessid)=[^/;]*|/\((?:[a-z]\([^()/]*\))+\)(?=/)", re.I)
 
-# %% ../nbs/09_urls.ipynb #7bd5598b
+# %% ../nbs/09_urls.ipynb #24b72c0a
 _PLAIN = re.compile(  # what has no second spelling
     r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d+)?/[\w/.~!$&'*+,=:@-]*", re.A)
 _PARTS = re.compile(
@@ -66,6 +66,7 @@ _PARTS = re.compile(
     r"((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:]+\])\.?(:\d+)?"  # host, without the dot of the DNS root, and port
     r"(/[^?]*)\??(.*)")  # path and query
 
+# %% ../nbs/09_urls.ipynb #98cb41d6
 def canonical_url(
     url:str, # An address as a page, a sitemap or a person wrote it
     keep:Collection[str]=(), # Parameters that this site needs although they look like tracking, such as {"ref"}
