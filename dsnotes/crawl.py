@@ -507,10 +507,11 @@ class _Run:
     states: Counter[str] = field(default_factory=Counter)
     has_room: bool = False  # Again: something was refused before it was asked for
 
-# %% ../nbs/13_crawl.ipynb #9c4b406d
+# %% ../nbs/13_crawl.ipynb #dae9e437
 _FAILURES = 10  # in a row, and a host is left alone for this run
 _HOPS = 5  # redirects in a row; RFC 2068, section 10.3, which RFC 9110, section 15.4, recalls
 
+# %% ../nbs/13_crawl.ipynb #06dfcd88
 @dataclass(order=True)
 class _Lane:
     "One host's place in its own queue. Only the calling thread comes here."
