@@ -645,7 +645,7 @@ def _crawl(job:_Job, file:str|Path, listings:dict[str, str], workers:int, progre
                 bar.update(len(pages))
         finally: job.stop.set()  # leaving the pool waits for what is under way, and begins nothing
 
-# %% ../nbs/13_crawl.ipynb #b510d236
+# %% ../nbs/13_crawl.ipynb #1c7dff36
 def crawl(
     seeds:Iterable[str], # Where to start
     fetcher:Fetcher, # The client; with a cache, nothing that was answered is asked for again
@@ -666,10 +666,9 @@ def crawl(
     canonical:Callable[[str], str]=canonical_url, # Brings an address to its one spelling
 )->Iterator[Response]: # Every HTML page; of each host in the order of its queue, and the same again when resumed
     "The sites' pages, each committed before it is yielded; errors go into the frontier. `ValueError` for a bad seed."
-    starts, scope = _scope(seeds, hosts, allow, deny, workers, canonical)
+    starts, scope = _scope(seeds, hosts, allow, deny, workers, canonical); _check_frontier(frontier, starts)
     job = _Job(fetcher, policy, purpose, starts, scope, max_pages, max_per_host, max_depth, patience, canonical)
     listings = {ada_url.URL(start).hostname: start for start in reversed(starts)} if use_sitemaps else {}
-    _check_frontier(frontier, starts)
     return _crawl(job, frontier, listings, workers, progress)
 
 # %% ../nbs/13_crawl.ipynb #03d4e4c5
