@@ -645,7 +645,7 @@ def _crawl(job:_Job, file:str|Path, listings:dict[str, str], workers:int, progre
                 bar.update(len(pages))
         finally: job.stop.set()  # leaving the pool waits for what is under way, and begins nothing
 
-# %% ../nbs/13_crawl.ipynb #1c7dff36
+# %% ../nbs/13_crawl.ipynb #5f4605fc
 def crawl(
     seeds:Iterable[str], # Where to start
     fetcher:Fetcher, # The client; with a cache, nothing that was answered is asked for again
@@ -666,12 +666,12 @@ def crawl(
     canonical:Callable[[str], str]=canonical_url, # Brings an address to its one spelling
 )->Iterator[Response]: # Every HTML page; of each host in the order of its queue, and the same again when resumed
     "The sites' pages, each committed before it is yielded; errors go into the frontier. `ValueError` for a bad seed."
-    starts, scope = _scope(seeds, hosts, allow, deny, workers, canonical); _check_frontier(frontier, starts)
+    starts, scope = _scope(seeds, hosts, allow, deny, workers, canonical)
     job = _Job(fetcher, policy, purpose, starts, scope, max_pages, max_per_host, max_depth, patience, canonical)
     listings = {ada_url.URL(start).hostname: start for start in reversed(starts)} if use_sitemaps else {}
-    return _crawl(job, frontier, listings, workers, progress)
+    return _crawl(job, _own_frontier(frontier, starts), listings, workers, progress)
 
-# %% ../nbs/13_crawl.ipynb #03d4e4c5
+# %% ../nbs/13_crawl.ipynb #05c72816
 def _scope(
     seeds:Iterable[str], hosts:Iterable[str]|None, allow:Iterable[str], deny:Iterable[str], workers:int,
     canonical:Callable[[str], str],
@@ -687,11 +687,12 @@ def _scope(
         raise ValueError(f"seeds: {outside[0]!r} came, expected an address on one of {', '.join(sorted(inside))}")
     return starts, Scope(inside, _rules(allow, "allow"), _rules(deny, "deny"))
 
-def _check_frontier(path:str|Path, starts:list[str])->None:
-    "`ValueError` for a file that is no frontier, and for one of another crawl, whose pages would come as well."
+def _own_frontier(path:str|Path, starts:list[str])->str|Path:
+    "The path itself; `ValueError` for a file that is no frontier, and for one of another crawl, whose pages would come as well."
     with Frontier(path) as queue: seeds = queue.seeds()
     if seeds and not set(seeds) & set(starts):
         raise ValueError(f"frontier: {path} is of a crawl from {seeds[0]}, expected the same seeds, or a new file")
+    return path
 
 # %% ../nbs/13_crawl.ipynb #8b83b00d
 def queue_sizes(
