@@ -671,7 +671,7 @@ def crawl(
     listings = {ada_url.URL(start).hostname: start for start in reversed(starts)} if use_sitemaps else {}
     return _crawl(job, _own_frontier(frontier, starts), listings, workers, progress)
 
-# %% ../nbs/13_crawl.ipynb #05c72816
+# %% ../nbs/13_crawl.ipynb #8ca83d4e
 def _scope(
     seeds:Iterable[str], hosts:Iterable[str]|None, allow:Iterable[str], deny:Iterable[str], workers:int,
     canonical:Callable[[str], str],
@@ -688,7 +688,7 @@ def _scope(
     return starts, Scope(inside, _rules(allow, "allow"), _rules(deny, "deny"))
 
 def _own_frontier(path:str|Path, starts:list[str])->str|Path:
-    "The path itself; `ValueError` for a file that is no frontier, and for one of another crawl, whose pages would come as well."
+    "The path; `ValueError` for no frontier, and for one of another crawl, whose pages would come as well."
     with Frontier(path) as queue: seeds = queue.seeds()
     if seeds and not set(seeds) & set(starts):
         raise ValueError(f"frontier: {path} is of a crawl from {seeds[0]}, expected the same seeds, or a new file")
