@@ -522,7 +522,7 @@ def test_limits_of_a_body(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("headers", "body"), [
-    ({}, b"x" * 2000), ({"Content-Encoding": "gzip"}, gzip.compress(b"x" * 2000)),
+    ({}, b"x" * 2000), ({"Content-Encoding": "gzip"}, gzip.compress(b"x" * 2000, mtime=0)),
     ({"Content-Length": None, "Connection": "close"}, b"x" * 1001)])
 def test_the_beginning_of_what_is_too_large(site: Site, tmp_path: Path, headers: dict[str, str], body: bytes) -> None:
     site.answers |= {"/x": (200, headers, body), "/exact": (200, {}, b"x" * 1000)}
