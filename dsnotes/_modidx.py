@@ -396,6 +396,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'dsnotes.guard.has_secret': ('guard.html#has_secret', 'dsnotes/guard.py'),
                                'dsnotes.guard.inflate': ('guard.html#inflate', 'dsnotes/guard.py'),
                                'dsnotes.guard.is_public_address': ('guard.html#is_public_address', 'dsnotes/guard.py'),
+                               'dsnotes.guard.mask': ('guard.html#mask', 'dsnotes/guard.py'),
                                'dsnotes.guard.plain_host': ('guard.html#plain_host', 'dsnotes/guard.py'),
                                'dsnotes.guard.quiet_logs': ('guard.html#quiet_logs', 'dsnotes/guard.py'),
                                'dsnotes.guard.same_origin': ('guard.html#same_origin', 'dsnotes/guard.py'),

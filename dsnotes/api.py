@@ -10,7 +10,7 @@ __all__ = ['Items', 'ERROR_FIELDS', 'FAMILIES', 'YEAR', 'MEMBER', 'SHARE', 'LINK
            'MediaWiki', 'wiki_license', 'read_xml', 'read_atom', 'ArXiv', 'StackExchange', 'fragment_text', 'GitHub',
            'HubDatasets']
 
-# %% ../nbs/11_api.ipynb #87c11f4b
+# %% ../nbs/11_api.ipynb #b63f5d20
 import html
 import importlib
 import os
@@ -30,7 +30,7 @@ from lxml import etree
 from tqdm import tqdm
 
 from .fetch import Fetcher, Response, retry_after_seconds
-from .guard import FetchError, Key, check_url, client_secrets, has_secret, same_origin, seal, shown_url
+from .guard import FetchError, Key, check_url, client_secrets, has_secret, mask, same_origin, shown_url
 from .records import DOCUMENTS, documents, replace_surrogates
 from .sources import spdx_id
 
@@ -379,7 +379,7 @@ def _from_keyring(service:str, name:str)->str:
     except keyring.errors.KeyringError as error:
         raise LookupError(f"{name}: the keyring cannot be read ({type(error).__name__})") from None
 
-# %% ../nbs/11_api.ipynb #fcc347d7
+# %% ../nbs/11_api.ipynb #3b72f6ea
 class Record(dict[str, Any]):
     "One record: a dictionary that remembers when it came."
     def __init__(self, item:Mapping[str, Any], fetched_at:datetime|None=None)->None:
@@ -407,7 +407,7 @@ def _due_times(fetcher:Any)->dict[str, float]:
 def _masked(text:str, url:str, headers:Mapping[str, str], key:Key|None)->str:
     "What a server said, with … for each secret that we had told it and it repeats."
     told = "&".join(pair for pair in urlsplit(url).query.split("&") if has_secret(f"http://x/?{pair}"))
-    return re.sub("\x1a[\x10-\x19]*\x1a", "…", seal(text, client_secrets(headers, f"?{told}", key)))
+    return mask(text, client_secrets(headers, f"?{told}", key))
 
 # %% ../nbs/11_api.ipynb #4ea3f4b6
 @dataclass

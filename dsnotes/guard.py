@@ -6,7 +6,7 @@
 __all__ = ['SPECIAL_IPV4', 'GLOBAL_IPV6', 'SPECIAL_IPV6', 'LOCAL_NAMES', 'BAD_PORTS', 'Place', 'SECRET_NAMES', 'KEPT_HEADERS',
            'PIECE', 'FetchError', 'Refused', 'TooLarge', 'shown_url', 'quiet_logs', 'check_url', 'is_public_address',
            'plain_host', 'allowed_addresses', 'PinnedAdapter', 'same_origin', 'check_headers', 'Key', 'has_secret',
-           'seal', 'unseal', 'client_secrets', 'inflate']
+           'seal', 'unseal', 'mask', 'client_secrets', 'inflate']
 
 # %% ../nbs/08_guard.ipynb #b799a4be
 import base64
@@ -363,6 +363,14 @@ def unseal(
     spelt_by = {placeholder: spelt for spelt, placeholder in _placeholders(secrets).items()}
     try: return re.sub(rb"\x1a[\x10-\x19]*\x1a", lambda found: spelt_by[found[0]], content)
     except KeyError: raise ValueError("secrets: this was sealed with others") from None
+
+# %% ../nbs/08_guard.ipynb #beed76a8
+def mask(
+    text:str, # What a server has said, on its way into a message
+    secrets:Iterable[str], # What it may repeat of what the client told it
+)->str: # The same, with … for every secret
+    "Text that may be shown: what `seal` would replace is cut."
+    return re.sub("\x1a[\x10-\x19]*\x1a", "…", seal(text, secrets))
 
 # %% ../nbs/08_guard.ipynb #7a9d6a92
 _HARMLESS = frozenset((  # request headers that say what is wanted, not who wants it
