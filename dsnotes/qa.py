@@ -8,7 +8,7 @@ __all__ = ['ANSWERS', 'QUESTIONS', 'ABBREVIATIONS', 'TEMPLATES', 'CLUES', 'MAX_A
            'check_answers', 'prove_answers', 'holds_answer', 'unanswerable_questions', 'token_span', 'PairFrame',
            'pair_frame', 'qa_windows', 'window_starts', 'qa_features', 'WindowView', 'show_windows', 'qa_dataset']
 
-# %% ../nbs/40_qa.ipynb #eb528b05
+# %% ../nbs/40_qa.ipynb #0d9fc191
 import html as html_lib
 import json
 import re
@@ -24,7 +24,8 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from .causal import DatasetDict, assign_split
-from .extract import parse_page
+from .decode import parse_page
+from .metadata import json_ld
 from .records import document_id, mark_dropped, split_kept, table_stage
 from .tokens import FastTokenizer
 
@@ -178,22 +179,14 @@ def _details_pairs(tree:lxml_html.HtmlElement)->Iterator[tuple[str, str]]:
         summary = node.find("summary")
         if summary is not None: yield _read(summary), _read(node, skip)
 
-# %% ../nbs/40_qa.ipynb #e93055c7
+# %% ../nbs/40_qa.ipynb #300bd3f3
 def _data_pairs(tree:lxml_html.HtmlElement)->Iterator[tuple[str, str]]:
     "Every schema.org Question with an accepted answer in the page's JSON-LD; the texts may hold HTML."
-    for script in tree.iter("script"):
-        if not re.match(r"\s*application/ld\+json\b", script.get("type") or "", re.I): continue
-        try: nodes = [json.loads(script.text or "null")]
-        except (ValueError, RecursionError): continue  # not JSON: as if it were not there
-        while nodes:
-            node = nodes.pop()
-            if isinstance(node, list): nodes += reversed(node)
-            if not isinstance(node, dict): continue
-            nodes += reversed(list(node.values()))
-            answer = node.get("acceptedAnswer")
-            if isinstance(answer, list): answer = answer[0] if answer else None
-            if node.get("@type") in ("Question", ["Question"]) and isinstance(answer, dict):
-                yield _plain_text(node.get("name")), _plain_text(answer.get("text"))
+    for node in json_ld(tree):
+        answer = node.get("acceptedAnswer")
+        if isinstance(answer, list): answer = answer[0] if answer else None
+        if node.get("@type") in ("Question", ["Question"]) and isinstance(answer, dict):
+            yield _plain_text(node.get("name")), _plain_text(answer.get("text"))
 
 def _plain_text(value:object)->str: return _read(parse_page(value)) if isinstance(value, str) else ""
 

@@ -204,15 +204,16 @@ def _url_mention(url:str)->str|None: # An identifier, a family, or "": a licence
     name = found[1] if "apache.org" not in place else f"apache-{found[1]}"
     return _BY_LOWER.get(name) or _BY_LOWER.get(re.sub(r"(\d)-(\d)", r"\1.\2", name)) or ""
 
-# %% ../nbs/01_sources.ipynb #28dbe147
+# %% ../nbs/01_sources.ipynb #d60444bc
 _CC_PHRASE = re.compile(r"""
     (?: \bCC[ -](?P<short>BY(?:[ -](?:NC|ND|SA)\b)*)
       | \bCreative[ ]Commons[ ](?:Licen[cs]e[ :,-]*)?
         (?P<long>Attribution(?:[ -]+(?:and[ ])?
             (?:Non[ -]?Commercial|No[ -]?Deriv(?:ative)?s?(?:[ ]Works)?|Share[ -]?Alike))*) )
     (?:[ ,]*(?:Public[ ])?Licen[cs]e)?[ ,-]*\(?(?:CC[ ]BY[A-Z -]*?[ ]?)?(?:version|v)?[ .]?(?P<version>\d[\d.]*\d|\d)?
-    (?P<port>-[A-Za-z]{2,3}\b|[ ](?-i:[A-Z]{2}\b|IGO\b|United[ ]States|[A-Z][a-z]+))?""", re.X | re.I)
-_COUNTRIES = {"united states": "US", "germany": "DE", "austria": "AT", "netherlands": "NL", "australia": "AU"}
+    (?P<port>-[A-Za-z]{2,3}\b|[ ](?-i:[A-Z]{2}\b|IGO\b|United[ ]States|[A-ZÀ-Þ][a-zß-ÿ]+))?""", re.X | re.I)
+_COUNTRIES = {"united states": "US", "germany": "DE", "deutschland": "DE", "austria": "AT", "österreich": "AT",
+              "netherlands": "NL", "nederland": "NL", "australia": "AU"}
 
 def _cc_phrase(found:re.Match[str])->str: # "CC-BY-NC-4.0", or "CC-BY-NC" without a version
     "What a phrase such as \"Creative Commons Attribution 3.0 Germany\" says; an unlisted port stays in the answer."
@@ -222,6 +223,16 @@ def _cc_phrase(found:re.Match[str])->str: # "CC-BY-NC-4.0", or "CC-BY-NC" withou
     no_port = port in ("unported", "generic", "license", "licence", "public")
     no_port = no_port or found["version"] == "4.0"  # which has no ports
     return _cc_id(kind, found["version"], None if no_port else _COUNTRIES.get(port, port))
+
+# %% ../nbs/01_sources.ipynb #aaf4a96d
+_TRANSLATED = [(re.compile(pattern, re.I), word) for word, pattern in {  # German, French, Spanish, Italian, …
+    "NonCommercial": r"Nicht[- ]?kommerziell|Keine kommerzielle Nutzung|Pas d[’']Utilisation Commerciale"
+                     r"|No ?Comercial|Non commerciale|Não ?Comercial|Niet ?Commercieel",
+    "NoDerivatives": r"Keine Bearbeitung(?:en)?|Pas de Modifications?|Sin ?(?:Obra ?)?Derivadas?|Non opere derivate"
+                     r"|Sem ?Derivações|Geen ?Afgeleide ?Werken",
+    "ShareAlike": r"Weitergabe unter gleichen Bedingungen|Partage (?:dans les Mêmes Conditions|à l[’']Identique)"
+                  r"|Compartir ?Igual|Condividi allo stesso modo|Compartilha ?Igual|Gelijk ?Delen",
+    "Attribution": r"Namensnennung|Atribución|Reconocimiento|Attribuzione|Atribuição|Naamsvermelding"}.items()]
 
 # %% ../nbs/01_sources.ipynb #85f931c1
 _PHRASES = [(re.compile(pattern, re.I), name) for pattern, name in [
@@ -257,12 +268,13 @@ def _gpl_phrase(found:re.Match[str])->str: # "GPL-3.0-or-later", or "GPL" when o
     version = found["version"] if "." in found["version"] else f"{found['version']}.0"
     return f"{family}-{version}-{'only' if 'only' in found['later'].lower() else 'or-later'}"
 
-# %% ../nbs/01_sources.ipynb #84109a55
+# %% ../nbs/01_sources.ipynb #b3d2fcbd
 _OTHERWISE = re.compile(r"\b(?:except|unless)(?: (?:where|when|as|if))?(?: (?:is|are))? otherwise \w+", re.I)
 _EXPRESSION = re.compile(r"\b(?:AND|OR|WITH)\b")  # "MIT OR Apache-2.0" is more than one identifier
 _REACH = 200  # characters before a mention in which a denial is looked for: a page may repeat its mark very often
 _DENIED = re.compile(r"\b(?:not|never|no longer|formerly|previously|except|unless|unlike|incompatible with"
-                     r"|instead of)\b[^.;:!?\n]*$", re.I)
+                     r"|instead of|nicht(?! anders|[- ]?kommerz)|keine[rnms]?|n[’']est (?:pas|plus)|no está|non è)"
+                     r"\b[^.;:!?\n]*$", re.I)
 
 def _mentions(mark:str)->Iterator[tuple[int, str]]: # (place, identifier or family)
     "Every licence that a mark names, where it names it."
@@ -274,7 +286,7 @@ def _mentions(mark:str)->Iterator[tuple[int, str]]: # (place, identifier or fami
     for pattern, name in _PHRASES:
         for found in pattern.finditer(words): yield found.start(), name
 
-# %% ../nbs/01_sources.ipynb #05741fec
+# %% ../nbs/01_sources.ipynb #81021b74
 def spdx_id(
     mark:str, # A licence address, an SPDX identifier in any case, or a sentence as pages show it
 )->str|None: # A key of LICENSES; None when the mark names none, several, or not enough of one
@@ -282,8 +294,10 @@ def spdx_id(
     text = re.sub(r"[‐‑‒–—]", "-", " ".join(unicodedata.normalize("NFKC", mark).split()))
     if whole := _BY_LOWER.get(text.lower()): return whole
     text = _OTHERWISE.sub("", text)
+    if "creative commons" in text.lower():
+        for pattern, name in _TRANSLATED: text = pattern.sub(name, text)
     found = list(_mentions(text))
-    if _EXPRESSION.search(text) or _is_longer_name(text): return None
+    if not found or _EXPRESSION.search(text) or _is_longer_name(text): return None
     if any(_DENIED.search(text[max(place - _REACH, 0):place]) for place, _ in found): return None
     names = {name for _, name in found}
     known = sorted(names & LICENSES.keys())
@@ -295,8 +309,8 @@ def _is_longer_name(text:str)->bool:
     "Whether an identifier goes on where one of ours ends: BSD-3-Clause-Clear is another licence than BSD-3-Clause."
     words = (word.lower().rstrip(".,;)") for word in text.split())
     unknown = (word for word in words if word not in _BY_LOWER and not re.search(r"-licen[cs]e", word))
-    return any(re.match(r"[a-z]", word.removeprefix(f"{name}-")) and word.startswith(f"{name}-")
-               for word in unknown for name in _BY_LOWER)
+    return any(re.match(r"[a-z]", word.removeprefix(f"{name}-")) for word in unknown if "-" in word
+               for name in _BY_LOWER if word.startswith(f"{name}-"))
 
 # %% ../nbs/01_sources.ipynb #1367ad61
 PURPOSES = ("train", "publish")

@@ -15,6 +15,9 @@ FOLDER = ROOT / "benchmarks"
 SMALL = {  # benchmark -> (arguments that keep it short, packages it compares with)
     "canonical.py": (["--rounds", "2"], ["w3lib", "courlan"]),
     "robots.py": (["--rounds", "2"], ["protego"]),
+    "encodings.py": (["--rounds", "1"], ["resiliparse"]),
+    "pdf.py": (["--rounds", "1"], ["pypdf"]),
+    "warc.py": (["--rounds", "1", "--pages", "40"], ["warcio", "fastwarc"]),
     "crawl_scrapy.py": (["--rounds", "1"], ["scrapy"]),
 }
 
