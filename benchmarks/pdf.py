@@ -1,4 +1,4 @@
-"""Text of PDF files: `read_pdf` with the bare PDFium, pypdf and pdfminer.six: how much of the text is right, and the speed.
+"""Text of PDF files: `read_files` with the bare PDFium, pypdf and pdfminer.six: how much of the text is right, and the speed.
 
 FOLDER holds PDF files with their right text beside them, manual.pdf and manual.txt. Without it, documents are made: the
 handbook's pages, set in lines by a program of our own, so that every word is known. Four layouts: one column, two columns,

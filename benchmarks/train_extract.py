@@ -37,7 +37,7 @@ from dsnotes.extract import KINDS, Blocks, PageFeatures, Scorer
 from dsnotes.records import atomic_path
 
 NAMES, PHRASES = 128, 112  # how many words of class names, and of short texts, the scorer knows
-NETS = {"fast": 2, "best": 3}  # networks side by side
+NETS = {"fast": 3, "best": 6}  # networks side by side
 HIDDEN, EPOCHS, COPIES = 24, 12, 2
 RATE, DECAY, DROP, DROP_INPUT = 2e-3, .02, .5, .2
 

@@ -46,8 +46,8 @@ class ArchiveError(Exception):
 
     def __str__(self)->str: return f"{self.archive}, offset {self.offset:,}: {self.problem}"
 
-# %% ../nbs/15_archive.ipynb #2f514f8a
-try: _gzip:Any = import_module("isal.isal_zlib")  # the names of zlib, about twice its speed
+# %% ../nbs/15_archive.ipynb #ea07cecb
+try: _gzip:Any = import_module("isal.isal_zlib")  # it has zlib's names, and is faster
 except ImportError: _gzip = zlib
 
 _CHUNK = 16_384  # bytes of the file at a time: at the end of each member, what is left of them is copied

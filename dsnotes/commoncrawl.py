@@ -93,11 +93,11 @@ def practice_index(
     lines = [_index_line(capture, name) for name, file in files for capture in read_warc(file)]
     return tuple(sorted(lines, key=lambda line: (line["urlkey"], line["timestamp"])))
 
-# %% ../nbs/17_commoncrawl.ipynb #05569c22
+# %% ../nbs/17_commoncrawl.ipynb #a28829bf
 PAGE_LINES = 20  # of the practice index; a real page has up to 15,000
 
 def _matches(line:Mapping[str, str], query:Mapping[str, str])->bool:
-    "Whether a line is asked for. Of several filters the practice server sees the last only."
+    "Whether a line is about an address and a time that are asked for."
     url, key = query["url"], line["urlkey"]
     star = "domain" if url.startswith("*.") else "prefix" if url.endswith("*") else "exact"
     bare = url.removeprefix("*.").rstrip("*")
@@ -106,7 +106,7 @@ def _matches(line:Mapping[str, str], query:Mapping[str, str])->bool:
     found = {"exact": key == wanted, "prefix": key.startswith(wanted), "host": key.startswith(f"{host})"),
              "domain": key.startswith((f"{host})", f"{host},"))}[query.get("matchType") or star]
     times = query.get("from", "") <= line["timestamp"] <= query.get("to", "9").ljust(14, "9")
-    return found and times and _passes(line, query.get("filter", ""))
+    return found and times
 
 def _passes(line:Mapping[str, str], told:str)->bool:
     "Whether a line passes a filter: [!][=|~]field:expression."
@@ -116,11 +116,13 @@ def _passes(line:Mapping[str, str], told:str)->bool:
     value = line.get(name, "")
     return bool(no) != {"=": value == text, "~": bool(re.fullmatch(text, value)), "": text in value}[how]
 
-# %% ../nbs/17_commoncrawl.ipynb #a07d7c7c
+# %% ../nbs/17_commoncrawl.ipynb #9371a3fe
 def _index_reply(request:Request, crawl:str)->Reply:
     "A page of the index as JSON lines, or how many pages there are."
     if "url" not in request.query: return _json('{"message": "The \'url\' param is required"}', 400)
-    lines = [line for line in practice_index(crawl) if _matches(line, request.query)]
+    filters = request.values("filter")
+    lines = [line for line in practice_index(crawl)
+             if _matches(line, request.query) and all(_passes(line, told) for told in filters)]
     pages, page = -(-len(lines) // PAGE_LINES), int(request.query.get("page", 0))
     if request.query.get("showNumPages") == "true":
         return _json(json.dumps({"pages": pages, "pageSize": 5, "blocks": pages}))
@@ -212,7 +214,7 @@ def _answer(fetcher:Fetcher, url:str, max_age:float|None=None)->Response|None: #
     if answer.status != 200: raise BadStatus(answer.status, url)
     return answer
 
-# %% ../nbs/17_commoncrawl.ipynb #05622276
+# %% ../nbs/17_commoncrawl.ipynb #1f01aba0
 @dataclass(frozen=True)
 class IndexEntry:
     "One line of an index: a capture, and where it lies."
@@ -230,19 +232,21 @@ class IndexEntry:
     def from_json(cls, line:str)->"IndexEntry":
         "An entry from a line. Raises `ValueError` naming the field that is wrong."
         try: told = json.loads(line)
-        except ValueError: raise ValueError(f"{what_came(line.encode())}, expected a JSON object") from None
+        except (ValueError, RecursionError):
+            raise ValueError(f"{what_came(line.encode())}, expected a JSON object") from None
         if not isinstance(told, dict): raise ValueError(f"{line[:60]!r} came, expected a JSON object")
         try:
             when = datetime.strptime(told["timestamp"], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
             offset, length = int(told["offset"]), int(told["length"])
             if offset < 0 or length <= 0: raise ValueError(f"offset {offset} and length {length} are no range")
             status = int(told["status"]) if str(told.get("status", "-")).isdigit() else None
-            media = told.get("mime-detected") or told.get("mime") or ""
+            media, digest = told.get("mime-detected") or told.get("mime") or "", told.get("digest") or ""
             languages = tuple(filter(None, (told.get("languages") or "").split(",")))
-            return cls(told["url"], when, status, media, told.get("digest", ""), told["filename"], offset, length,
-                       languages)
+            for text in (told["url"], told["filename"], media, digest):
+                if not isinstance(text, str): raise ValueError(f"{str(text)[:40]} came, expected a text")
+            return cls(told["url"], when, status, media, digest, told["filename"], offset, length, languages)
         except KeyError as error: raise ValueError(f"the field {error} is missing") from None
-        except TypeError as error: raise ValueError(str(error)) from None
+        except (TypeError, AttributeError, OverflowError) as error: raise ValueError(str(error)) from None
 
 # %% ../nbs/17_commoncrawl.ipynb #8ad36bc7
 def _number_of_pages(answer:Response|None, url:str)->int:
@@ -285,14 +289,14 @@ def search_index(
     url = f"{api}?{_query(pattern, match, filters, since, until, page_size)}"
     return islice(_entries(fetcher, url, first_page, progress), limit)
 
-# %% ../nbs/17_commoncrawl.ipynb #042b6c44
+# %% ../nbs/17_commoncrawl.ipynb #abf49ee5
 def _entries(fetcher:Fetcher, url:str, first:int, progress:bool)->Iterator[IndexEntry]:
     pages = _number_of_pages(_answer(fetcher, f"{url}&showNumPages=true"), url)
     for page in tqdm(range(first, pages), unit=" pages", disable=not progress):
         answer = _answer(fetcher, f"{url}&page={page}")
-        for number, line in enumerate(answer.body.decode("utf-8", "replace").splitlines() if answer else (), 1):
+        for number, line in enumerate(answer.body.split(b"\n") if answer else (), 1):
             if not line.strip(): continue
-            try: entry = IndexEntry.from_json(line)
+            try: entry = IndexEntry.from_json(line.decode("utf-8", "replace"))
             except ValueError as error:
                 raise FetchError(f"{shown_url(url)}, page {page}, line {number}: {error}") from None
             yield entry
@@ -379,7 +383,7 @@ def fetch_captures(
             if on_error is None: raise
             on_error(error)
 
-# %% ../nbs/17_commoncrawl.ipynb #ba7efe7b
+# %% ../nbs/17_commoncrawl.ipynb #8a809555
 def list_files(
     fetcher:Fetcher, # The client
     crawl:Crawl|str, # A crawl or its id
@@ -389,7 +393,11 @@ def list_files(
 )->list[str]: # Paths on the data server
     "The files of a crawl, for those who want it whole. Raises `BadStatus`, or `FetchError` when it is no such list."
     url = f"{data}/crawl-data/{crawl.id if isinstance(crawl, Crawl) else crawl}/{kind}.paths.gz"
-    body = fetcher.get(url).body
+    body, text = fetcher.get(url).body, bytearray()
     if not body.startswith(b"\x1f\x8b"): raise FetchError(f"{shown_url(url)}: {what_came(body)}, expected gzip")
-    try: return b"".join(inflate([body])).decode().split()
+    try:
+        for piece in inflate([body]):
+            text += piece
+            if len(text) > 100_000_000: raise ValueError("more than 100 MB came, expected a list of files")
+        return text.decode().split()
     except (EOFError, ValueError, zlib.error) as error: raise FetchError(f"{shown_url(url)}: {error}") from None

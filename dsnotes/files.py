@@ -6,7 +6,7 @@
 __all__ = ['Reader', 'READERS', 'KINDS', 'Unreadable', 'Part', 'ReadOptions', 'file_kind', 'read_bytes', 'find_files',
            'iter_files', 'read_files']
 
-# %% ../nbs/16_files.ipynb #bbfa025d
+# %% ../nbs/16_files.ipynb #073acea1
 import csv
 import hashlib
 import io
@@ -30,7 +30,7 @@ from fnmatch import fnmatch
 from glob import glob
 from html import unescape
 from importlib import import_module
-from itertools import accumulate, chain, islice, pairwise
+from itertools import accumulate, chain, count, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -46,7 +46,7 @@ from .metadata import parse_page
 from .records import documents, mark_dropped, replace_surrogates
 from .sources import spdx_id
 
-# %% ../nbs/16_files.ipynb #f8ce71d4
+# %% ../nbs/16_files.ipynb #54668d8e
 class Unreadable(Exception):
     "Why a file, or a part of it, gives no text; the message becomes the row's `problem`."
 
@@ -58,7 +58,7 @@ class Part:
     columns: Mapping[str, Any] = field(default_factory=dict)  # `title`, `language`, `license`, where they are known
     about: Mapping[str, Any] = field(default_factory=dict)  # what goes into `extra`
     problem: str = ""  # why there is no text
-    gap: str = "\n\n"  # what stands between this piece and the next of the same document
+    gap: str = field(default="\n\n", repr=False)  # between this piece and the next of the same document
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -102,7 +102,7 @@ def _read_html(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: #
     yield Part(page.text, "", {"title": page.title, "language": page.language, "license": page.license},
                {"encoding": encoding, **{name: value for name, value in about.items() if value}})
 
-# %% ../nbs/16_files.ipynb #1a255a93
+# %% ../nbs/16_files.ipynb #015dface
 _FRONT = re.compile(r"---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 
 def _read_markdown(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: # one
@@ -112,8 +112,8 @@ def _read_markdown(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part
     pairs = re.findall(r"(?m)^([\w-]+):[ \t]+([^\s|>].*)$", found[1] or "") if found else []
     front = {name.lower(): value.strip().strip("\"'") for name, value in pairs}
     body = text[found.end():] if found else text
-    heading = re.search(r"(?m)^# +(.+?)[ #]*$", body)
-    title = front.pop("title", None) or (heading[1] if heading else None)
+    heading = re.search(r"(?m)^# +(\S.*)$", body)
+    title = front.pop("title", None) or (heading[1].rstrip(" #") if heading else None)
     columns = {"title": title, "language": _language(front.pop("lang", None) or front.pop("language", None)),
                "license": spdx_id(front.get("license") or front.get("licence") or "")}
     yield Part(body.strip(), "", columns, {"encoding": encoding, **({"front_matter": front} if front else {})})
@@ -123,7 +123,7 @@ def _language(tag:object)->str|None:
     found = re.match(r"\s*([a-z]{2})(?![a-z])", str(tag or ""), re.I)
     return found[1].lower() if found else None
 
-# %% ../nbs/16_files.ipynb #e45ba6ac
+# %% ../nbs/16_files.ipynb #9fcb6f9a
 def _markdown(html:str)->str:
     "A whole piece of HTML as Markdown: headings, lists and tables, nothing judged."
     from resiliparse.extract.html2text import extract_plain_text
@@ -131,21 +131,29 @@ def _markdown(html:str)->str:
     for node in tree.iter("h1", "h2", "h3", "h4", "h5", "h6"):
         if node.text_content().strip(): node.text = f"{'#' * int(node.tag[1])} {node.text or ''}"
     for table in [*tree.iter("table")]:
-        if next(table.iterdescendants("table"), None) is not None or table.getparent() is None: continue
-        for block in table.iter("p", "div", "br", "li"): block.tail = f" {block.tail or ''}"
-        rows = [[" ".join(cell.text_content().split()) for cell in row.iter("td", "th")] for row in table.iter("tr")]
-        if max(map(len, rows), default=0) < 2: continue
+        rows = _data_rows(table)
+        if max(map(len, rows), default=0) < 2 or table.getparent() is None: continue
         block = etree.Element("pre")
         block.text, block.tail = _markdown_table(rows), table.tail
         table.getparent().replace(table, block)
     whole = etree.tostring(tree, encoding="unicode", method="html")
     return re.sub(r"(?m)^ +• ", "- ", str(extract_plain_text(whole, preserve_formatting=True))).strip()
 
+def _data_rows(table:Any)->list[list[str]]: # (rows, cells)
+    "The cells of a table; none where tables, rows or cells lie inside each other, as in the layout of a page."
+    tags = ("table", "tr", "td", "th")
+    nested = {(node.tag, next(node.iterancestors(*tags)).tag) for node in table.iterdescendants(*tags)}
+    if not nested <= {("tr", "table"), ("td", "tr"), ("th", "tr")}: return []
+    for block in table.iter("p", "div", "br", "li"): block.tail = f" {block.tail or ''}"
+    return [[" ".join(cell.text_content().split()) for cell in row.iter("td", "th")] for row in table.iter("tr")]
+
+# %% ../nbs/16_files.ipynb #01c34460
 def _markdown_table(rows:Iterable[Iterable[object]])->str:
-    "Rows as a Markdown table, the first as its head."
+    "Rows as a Markdown table, the first as its head; the others may be short (GitHub's Markdown, section 4.10)."
     cells = [[str("" if v is None else v).replace("|", "\\|").replace("\n", " ") for v in row] for row in rows]
     width = max(map(len, cells), default=0)
-    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in cells]
+    if cells: cells[0] += [""] * (width - len(cells[0]))
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
     return "\n".join([*lines[:1], "|" + " --- |" * width, *lines[1:]]) if lines else ""
 
 # %% ../nbs/16_files.ipynb #e7489ebe
@@ -238,31 +246,31 @@ def _delimiter(text:str)->str:
     best = max(",;\t|", key=share)
     return best if share(best) else "\x1f"
 
-# %% ../nbs/16_files.ipynb #97a77824
+# %% ../nbs/16_files.ipynb #116f6a91
 _NUMBER = re.compile(r"(?!(?:19|20)\d\d$)[-+\d.,/: ]+")  # in a head, only a year is a name that has no letters
 
-def _with_head(lines:Iterable[list[Any]])->Iterator[_Row]:
+def _with_head(lines:Iterator[list[Any]])->Iterator[_Row]: # no line is empty
     "Rows by the names of the head, or by numbers where there is none; what stands alone above is the column `table`."
-    lines = iter(lines)
     sample = list(islice(lines, 20))
-    filled = [len({_shown(cell) for cell in row} - {""}) for row in sample]
-    skipped = next((number for number, count in enumerate(filled) if count > 1), 0)
+    wide = [number for number, row in enumerate(sample) if len({*map(_shown, row)} - {""}) > 1]
+    corner = bool(sample) and not _shown(sample[0][0]) and any(_shown(row[0]) for row in sample)  # above an index
+    skipped = wide[0] if wide and 2 * len(wide) >= len(sample) and not corner else 0
     above = " ".join(dict.fromkeys(_shown(cell).strip() for row in sample[:skipped] for cell in row)).strip()
-    head = [_shown(cell).strip() for cell in (sample[skipped:] or [[]])[0]]
-    if is_data := any(_NUMBER.fullmatch(name) for name in head): head = []
-    head = _unique(head)
-    for cells in chain(sample[skipped + (not is_data):], lines):
-        names = head + [f"column {number}" for number in range(len(head) + 1, len(cells) + 1)]
-        row = dict(zip(names, [*cells, *[""] * (len(names) - len(cells))], strict=True))
-        yield {"table": above, **row} if above else row
+    head = _unique([_shown(cell).strip() for cell in (sample[skipped:] or [[]])[0]])
+    if any(_NUMBER.fullmatch(name) for name in head): head = []
+    title = {"table": above} if above else {}
+    row = {**title, **dict.fromkeys(head, "")}  # the first names all columns, later ones may be short
+    for cells in chain(sample[skipped + bool(head):], lines):
+        yield {**row, **dict(zip(chain(head, map("column {}".format, count(len(head) + 1))), cells, strict=False))}
+        row = title
 
 def _unique(head:list[str])->list[str]:
     "Names of columns: an empty one, or one that comes again, gets its number."
-    names = dict[str, None]()
+    names = dict[str, int]()
     for number, name in enumerate(head, 1):
         while not name or name in names: name = f"{name or 'column'} {number}"
-        names[name] = None
-    return list(names)
+        names[name] = number
+    return [*names]
 
 # %% ../nbs/16_files.ipynb #9aa81486
 def _read_json(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: # one a record
@@ -357,11 +365,11 @@ def _xml(archive:zipfile.ZipFile, name:str)->Any:
     try: return etree.fromstring(archive.read(name), parser)
     except KeyError: raise Unreadable(f"damaged: it has no {name}") from None
 
-# %% ../nbs/16_files.ipynb #c9263433
+# %% ../nbs/16_files.ipynb #4065f74c
 def _read_word(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: # one
     "The text as Markdown (mammoth), with tables and footnotes; without comments and what tracked changes deleted."
     mammoth = _optional("mammoth")
-    archive = _unzip(data, options.max_bytes // 4)  # mammoth takes seconds, and 40 MB of memory, for 1 MB of XML
+    archive = _unzip(data, options.max_bytes // 10)  # mammoth takes seconds, and up to 80 MB of memory, for 1 MB
     html = mammoth.convert_to_html(io.BytesIO(data), convert_image=mammoth.images.img_element(lambda image: {})).value
     properties = _xml(archive, "docProps/core.xml") if "docProps/core.xml" in archive.namelist() else None
     yield Part(_markdown(html) if html.strip() else "", "", *_dublin_core(properties))
@@ -535,7 +543,7 @@ def _join_lines(text:str)->str: # U+000C begins a page
     text = re.sub(rf"(?<={_WIDE})\n(?=\f?{_WIDE})", "", text)
     return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
 
-# %% ../nbs/16_files.ipynb #22b307e1
+# %% ../nbs/16_files.ipynb #5b06c19d
 def _read_pdf(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: # one a page
     "The text of each page (PDFium) without running heads and page numbers, lines joined, broken words mended."
     pdfium = _optional("pypdfium2")
@@ -548,7 +556,8 @@ def _read_pdf(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: # 
     if not any(pages) and not problems: raise Unreadable(f"no text: on {len(pages)} pages; a scan needs OCR first")
     kept, heads = _without_heads(pages)
     empty = [number for number, lines in enumerate(pages, 1) if not lines and number not in problems]
-    about = {"pages": len(pages), "pages_without_text": empty[:100], "removed_heads": heads[:10], **said}
+    more = {"pages_without_text": empty[:100], "removed_heads": heads[:10]}
+    about = {"pages": len(pages), **said, **{name: values for name, values in more.items() if values}}
     columns = {"title": about.pop("title", None)}
     for number, flow in enumerate(_join_lines(_flow(kept)).split("\f")[1:], 1):
         text = flow.rstrip()
@@ -593,7 +602,7 @@ def _pdf_about(pdf:Any)->dict[str, Any]:
     said = {name.lower(): " ".join(value.split()) for name, value in declared.items()}
     return {name: said[name] for name in ("title", "author") if not _NO_TITLE.fullmatch(said.get(name, ""))}
 
-# %% ../nbs/16_files.ipynb #97b127f1
+# %% ../nbs/16_files.ipynb #eeddbcce
 class _Spoken(NamedTuple):
     "A line that is heard from `start` to `end` seconds."
     start: float
@@ -609,7 +618,7 @@ def _cues(text:str)->Iterator[list[_Spoken]]:
     found = list(_TIMES.finditer(text))
     for cue, end in zip(found, [*(after.start() for after in found[1:]), len(text)], strict=False):
         body, empty, _ = text[cue.end():end].partition("\n\n")
-        if not empty: body = re.sub(r"\n\s*\d+\s*$", "", body)  # the next cue's number
+        if not empty and end < len(text): body = re.sub(r"\n\s*\d+\s*$", "", body)  # the next cue's number
         clocks = _seconds(*cue.groups()[:4]), _seconds(*cue.groups()[4:])
         yield [_Spoken(*clocks, *said) for said in map(_said, body.split("\n")) if said[1]]
 
@@ -617,7 +626,7 @@ def _seconds(hours:str|None, minutes:str, seconds:str, fraction:str)->float:
     return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction}")
 
 def _said(line:str)->tuple[str, str]: # (speaker, words)
-    "A line without its tags; who speaks is in `<v Name>` (WebVTT, section 5.1)."
+    "A line without its tags; who speaks is in `<v Name>` (WebVTT's voice span)."
     voice = re.search(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>]+)>", line)
     words = unescape(re.sub(r"<[^<>]*>|\{\\[^{}]*\}", "", line))
     return (unescape(voice[1]).strip() if voice else ""), " ".join(words.split())
@@ -670,7 +679,7 @@ def _read_mail(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: #
     yield Part(next(filter(None, kinds), ""), "", {"title": _header(mail["subject"]) or None},
                {name: value for name, value in said.items() if value})
 
-# %% ../nbs/16_files.ipynb #45b3a354
+# %% ../nbs/16_files.ipynb #6ac74e8f
 def _header(raw:Any)->str:
     "A header's text; as it stands where it cannot be decoded (RFC 2047)."
     value = str(raw or "")[:2000]
@@ -690,7 +699,7 @@ def _body_text(body:Message)->str:
     raw = body.get_payload(decode=True)
     data = raw if isinstance(raw, bytes) else b""
     if body.get_content_type() == "text/html": return _markdown(decode_html(data, str(body["content-type"]))[0])
-    text = decode_text(data, body.get_content_charset("utf-8"))[0].replace("\r\n", "\n")
+    text = decode_text(data, body.get_content_charset(""))[0].replace("\r\n", "\n")
     if str(body.get_param("format", "")).lower() == "flowed":  # RFC 3676, section 4.1: a space at the end goes on
         text = re.sub(r"(?m)(?<!^--) \n(?![> \n]|-- ?$)", " ", text)
     return text.strip()

@@ -40,7 +40,7 @@ def _report_row(kind:str, group:list[tuple[str, int, str|None]])->dict[str, Any]
     return {"kind": kind, "files": len({file for file, _, _ in group}), "documents": len(kept),
             "characters": sum(kept), "passed_over": reasons.total(), "problems": said or None}
 
-# %% ../nbs/18_internal.ipynb #ee3d5a47
+# %% ../nbs/18_internal.ipynb #8260987c
 _SAID = r"wrote|schrieb|a écrit|escribió|ha scritto|escreveu|schreef"
 _WROTE = re.compile(  # the announcement of a quote, on one line or on two
     rf"^(?:(?:On|Am|Le|El|Il|Em|Op) [^\n]{{0,200}}\d[^\n]{{0,200}}\n)?[^\n>]{{0,200}}\b(?:{_SAID})\b[^\n]{{0,100}}:"
@@ -54,7 +54,7 @@ def own_words(
     "A mail without quoted lines and their announcement, older mail below, signature (RFC 3676, section 4.3)."
     text = re.split(r"(?m)^-- ?$", _OLD_MAIL.split(text)[0])[0]
     kept = re.sub(r"(?m)^>.*\n?", "", _WROTE.sub("", text))
-    return re.sub(r"\n{3,}", "\n\n", kept).strip()
+    return re.sub(r"\n{3,}", "\n\n", kept).strip("\n").rstrip()  # a space before ">" stays: it is no quote
 
 # %% ../nbs/18_internal.ipynb #0181fb4f
 @row_stage

@@ -62,13 +62,17 @@ def _json_values(text:str)->list[Any]:
         best = max(best, values, key=len)
     return best
 
-# %% ../nbs/07_metadata.ipynb #ea01e229
+# %% ../nbs/07_metadata.ipynb #6ad2ab58
 def json_ld(
     tree:lxml_html.HtmlElement, # A parsed page
 )->list[dict[str, Any]]: # Every object, outer before inner, in the order of the page
     "All objects of the page's JSON-LD, lists and `@graph` unfolded; what cannot be read as JSON says nothing."
+    return _json_objects(tree.iter("script"))
+
+def _json_objects(scripts:Iterable[Any])->list[dict[str, Any]]:
+    "What `json_ld` says, of scripts."
     found = []
-    for script in _json_ld_scripts(tree.iter("script")):
+    for script in _json_ld_scripts(scripts):
         nodes = _json_values(script)[::-1]
         while nodes:  # a list of what is still to be looked at: however deep it is, nothing recurs
             node = nodes.pop()
@@ -125,7 +129,7 @@ def microdata(
     "All items of the page's microdata (HTML, section 5) and RDFa Lite, in the shape that `json_ld` gives."
     return [item for names in _VOCABULARIES for item in _items(tree, *names)]
 
-# %% ../nbs/07_metadata.ipynb #165f5ad4
+# %% ../nbs/07_metadata.ipynb #5714fc95
 def _items(tree:lxml_html.HtmlElement, scope:str, kind:str, prop:str, name:str)->list[dict[str, Any]]:
     "The items of one vocabulary; every property goes to the nearest element that opens an item."
     if not tree.xpath(f"boolean(//@{scope})"): return []  # as on most pages
@@ -137,7 +141,7 @@ def _items(tree:lxml_html.HtmlElement, scope:str, kind:str, prop:str, name:str)-
         types = [_local(word) for word in node.get(kind, "").split()]
         given = {"@type": types if len(types) > 1 else "".join(types), "@id": node.get(name)}
         items[node] = {key: value for key, value in given.items() if value}
-        for id_ in node.get("itemref", "").split(): wanted.setdefault(id_, []).append(node)
+        for id_ in set(node.get("itemref", "").split()): wanted.setdefault(id_, []).append(node)
     for node in nodes:
         if not node.get(prop): continue
         value = items[node] if node in items else _value(node)
@@ -146,17 +150,20 @@ def _items(tree:lxml_html.HtmlElement, scope:str, kind:str, prop:str, name:str)-
             for word in node.get(prop).split(): _add(items[owner], _local(word), value)
     return list(items.values())
 
-# %% ../nbs/07_metadata.ipynb #c60df303
+# %% ../nbs/07_metadata.ipynb #099a6ea4
+_OWNERS = 100  # so many items may refer to one place
+
 def _owners(node:Any, items:dict[Any, dict[str, Any]], wanted:dict[str, list[Any]])->list[Any]:
     "The elements whose item a property belongs to: the nearest around it, and those that refer to it by id."
     owners: list[Any] = []
     for around in (node, *node.iterancestors()):
-        owners += wanted.get(around.get("id"), ()) if wanted else ()
+        owners += wanted.get(around.get("id"), ())[:_OWNERS] if wanted else ()
         if around is not node and around in items:
             owners.append(around)
             break
     return list(dict.fromkeys(owners))
 
+# %% ../nbs/07_metadata.ipynb #bc774326
 def _add(item:dict[str, Any], name:str, value:Any)->None:
     "A property, which becomes a list when it is said a second time."
     if name not in item: item[name] = value
@@ -166,9 +173,12 @@ def _add(item:dict[str, Any], name:str, value:Any)->None:
 def _holds(item:dict[str, Any], inner:dict[str, Any])->bool:
     "Whether one item is in another, at any depth: a page may refer in circles, and a tree must not."
     nodes: list[Any] = [item]
+    seen: set[int] = set()  # two ways may lead to one item, and four to the next: each is looked at once
     while nodes:
         node = nodes.pop()
         if node is inner: return True
+        if id(node) in seen: continue
+        seen.add(id(node))
         nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     return False
 
@@ -188,18 +198,17 @@ _DATES = tuple(re.compile(pattern) for pattern in (
     rf"{_DAY}(?:st|nd|rd|th|er|º|\.)?,?\s+(?:of\s+|de\s+)?{_MONTH},?\s+(?:de\s+)?{_YEAR}",
     rf"\b{_MONTH}\s+(?P<d>\d\d?)(?:st|nd|rd|th)?,?\s+{_YEAR}", rf"{_DAY}\.(?P<m>\d\d?)\.{_YEAR}"))
 
-# %% ../nbs/07_metadata.ipynb #9b673107
+# %% ../nbs/07_metadata.ipynb #11631907
 def iso_date(
     text:str, # A date as pages write it
 )->str|None: # "2024-05-03"; None when no day can be read from it without a guess
     "The first date that is stated in full (RFC 3339, section 5.6, or in words); 3/5/2024 may be in March or in May."
-    for pattern in _DATES:
-        for found in pattern.finditer(text[:200]):
-            part = found.groupdict()
-            month = int(part["m"]) if part.get("m") else _MONTHS.get(part["n"].lower(), 0)
-            try: day = date(int(part["y"]), month, int(part["d"]))
-            except ValueError: continue
-            if day.year >= 1500 and day != date(1970, 1, 1): return day.isoformat()  # that day is a computer's zero
+    for found in sorted((found for pattern in _DATES for found in pattern.finditer(text[:200])), key=re.Match.start):
+        part = found.groupdict()
+        month = int(part["m"]) if part.get("m") else _MONTHS.get(part["n"].lower(), 0)
+        try: day = date(int(part["y"]), month, int(part["d"]))
+        except ValueError: continue
+        if day.year >= 1500 and day != date(1970, 1, 1): return day.isoformat()  # that day is a computer's zero
     return None
 
 # %% ../nbs/07_metadata.ipynb #4a941e1f
@@ -215,11 +224,17 @@ class Metadata:
     schema_types: tuple[str, ...] = ()  # What schema.org calls the things on it: ("Article", "Person")
     canonical_url: str|None = None      # Absolute
 
-# %% ../nbs/07_metadata.ipynb #ca4b9b59
-def _metas(tree:lxml_html.HtmlElement)->dict[str, list[str]]: # {"og:title": ["Oil a chain"]}
+# %% ../nbs/07_metadata.ipynb #6e26a9c4
+def _by_tag(tree:lxml_html.HtmlElement, *tags:str)->dict[str, list[Any]]:
+    "The elements with these tags, by one walk: to walk is what takes time."
+    found: dict[str, list[Any]] = {tag: [] for tag in tags}
+    for node in tree.iter(*tags): found[node.tag].append(node)
+    return found
+
+def _metas(nodes:list[Any])->dict[str, list[str]]: # {"og:title": ["Oil a chain"]}
     "What `<meta>` says, by its name in small letters."
     found: dict[str, list[str]] = {}
-    for node in tree.iter("meta"):
+    for node in nodes:
         name = node.get("property") or node.get("name") or node.get("itemprop") or node.get("http-equiv")
         content = _text(node.get("content"))
         if name and content: found.setdefault(name.strip().lower(), []).append(content)
@@ -235,7 +250,7 @@ def _listed(value:Any)->list[Any]: return value if isinstance(value, list) else 
 
 def _fold(text:str)->str: return " ".join(text.split()).casefold()
 
-# %% ../nbs/07_metadata.ipynb #cd63b8a9
+# %% ../nbs/07_metadata.ipynb #15170110
 _ABOUT = ("Article", "Posting", "Recipe", "HowTo", "Report", "Question")  # endings of types that a page may be about
 
 def _types(item:dict[str, Any])->list[str]:
@@ -251,7 +266,8 @@ def _subject(items:list[dict[str, Any]], titles:list[str])->dict[str, Any]:
         found = [item for item, head in zip(found, heads, strict=True)
                  if head and any(head in title or title in head for title in said)]
     subject: dict[str, Any] = {}
-    for item in found: subject = {**item, **subject}  # the first that says something counts
+    for item in found:
+        for key, value in item.items(): subject.setdefault(key, value)  # the first that says something counts
     return subject
 
 # %% ../nbs/07_metadata.ipynb #dc4dd763
@@ -291,77 +307,118 @@ def _names(value:Any, by_id:dict[str, Any])->list[str]:
         if 1 < len(name) <= 120 and not _NO_NAME.match(name): names.append(name)
     return list(dict.fromkeys(names))
 
-# %% ../nbs/07_metadata.ipynb #ecbcdb2d
-def _authors(tree:lxml_html.HtmlElement, metas:dict[str, list[str]])->list[str]:
+# %% ../nbs/07_metadata.ipynb #8d72dc6a
+def _authors(tree:lxml_html.HtmlElement, links:list[Any], metas:dict[str, list[str]])->list[str]:
     "Who wrote it, by `<meta>`; or by the byline, if all bylines of the page name one and the same."
     for name in _META_AUTHORS:
         if names := _names(metas.get(name), {}): return names
     for number in "12":  # as the plug-ins of blogs write it: a label, and what it labels
         if metas.get(f"twitter:label{number}", [""])[0].lower() in _WRITTEN_BY:
             return _names(metas.get(f"twitter:data{number}"), {})
-    where = ("class[contains(., 'uthor') or contains(., 'yline')]", "rel[.='author']", "href[contains(., '/author')]")
-    nodes = [attribute.getparent() for name in where for attribute in tree.xpath(f"//@{name}")[:200]]
-    lines = [_THEN.split(_words(node, 200))[0] for node in nodes
-             if node.tag == "a" or _BYLINE.search(node.get("class") or "")]
+    named = tree.xpath("//@class[contains(., 'uthor') or contains(., 'yline')]")[:200]
+    nodes = [node for name in named if (node := name.getparent()).tag == "a" or _BYLINE.search(name)]
+    nodes += [node for node in links if node.get("rel") == "author"][:200]
+    nodes += [node for node in links if "/author" in node.get("href", "")][:200]
+    lines = [_THEN.split(_words(node, 200))[0] for node in nodes]
     names = [name for name in _names(lines, {}) if len(name.split()) <= 6 and not _NO_BYLINE.match(name)]
     return names[:1] if len({_fold(name) for name in names}) == 1 else []
 
-# %% ../nbs/07_metadata.ipynb #cfb4fc50
+# %% ../nbs/07_metadata.ipynb #30957431
 _META_DATES = ("article:published_time", "datepublished", "article:published", "dcterms.issued", "dcterms.created",
     "dc.date.issued", "dc.date.created", "dcterms.date", "dc.date", "citation_publication_date", "citation_date",
     "citation_online_date", "parsely-pub-date", "sailthru.date", "pubdate", "publishdate", "publish-date",
     "publication_date", "date")
 _PUBLISHED = re.compile(r"publish|pubdate|posted|(?:entry|post|article)[_-]?(?:date|time)", re.I)
+_CHANGED = re.compile(r"\b(?:publi|posted|veröffentlicht|(updated?|modified|edited|revised|reviewed|changed|aktualisiert"
+    r"|geändert|mis à jour|modifié|actualizad[oa]|aggiornat[oa]|atualizado)\b)", re.I)
 
-def _published(tree:lxml_html.HtmlElement, subject:dict[str, Any], metas:dict[str, list[str]])->str|None:
-    "The day of publication as declared; else as shown, if all that is shown is one and the same day."
+def _declared_date(subject:dict[str, Any], metas:dict[str, list[str]])->str|None:
+    "The day of publication that JSON-LD, microdata or `<meta>` state."
     names = ("datePublished", "dateCreated", "uploadDate")
     declared = [value for name in names for value in _listed(subject.get(name))]
     declared += [value for name in _META_DATES for value in metas.get(name, ())]
     for value in declared:
         if day := iso_date(_text(value)): return day
-    times = [(node, iso_date(node.get("datetime") or _words(node, 100))) for node in islice(tree.iter("time"), 200)]
+    return None
+
+def _shown_date(tree:lxml_html.HtmlElement, page:dict[str, list[Any]])->str|None:
+    "The day of publication that readers see, if all that is shown is one and the same day."
+    read = ((node, iso_date(node.get("datetime") or _words(node, 100))) for node in page["time"][:200])
+    times = [(node, day) for node, day in read if day]
     for node, day in times:
-        if day and (node.get("pubdate") is not None or _PUBLISHED.search(node.get("class") or "")): return day
-    days = {day for _, day in times if day} or set(_shown_dates(tree))
+        if node.get("pubdate") is not None or _PUBLISHED.search(node.get("class") or ""): return day
+    if len(times) <= 10: times = [(node, day) for node, day in times if not _is_change(node)]
+    days = {day for _, day in times} or set(_shown_dates(tree, _spoken(tree, page["script"])))
     return days.pop() if len(days) == 1 else None
 
-# %% ../nbs/07_metadata.ipynb #a14bdca3
+def _is_change(node:lxml_html.HtmlElement)->bool:
+    "Whether a `<time>` tells when the page was changed: by its name, or by the last word of that sort before it."
+    names = f"{node.get('class')} {node.get('itemprop')}".lower()
+    said = _CHANGED.findall(_before(node)[0])
+    return "updat" in names or "modif" in names or bool(said and said[-1])
+
+# %% ../nbs/07_metadata.ipynb #d66829d0
+_LINE = 2000  # characters of a block of text are read
+_INLINE = frozenset(  # tags that do not part one sentence from the next
+    "a abbr b bdi cite code em font i img small span strong sub sup time u".split())
+
+def _spoken(tree:lxml_html.HtmlElement, scripts:list[Any])->bytes: # UTF-8
+    "All words of the page, without its scripts, which are longer than the rest on many pages."
+    words, pieces, at = etree.tostring(tree, method="text", encoding="utf-8"), [], 0
+    for node in scripts:
+        start = max(words.find(code := (node.text or "").encode(), at), at)
+        pieces.append(words[at:start])
+        at = start + len(code)
+    return b"".join([*pieces, words[at:]])
+
+def _before(node:lxml_html.HtmlElement)->tuple[str, str]: # (words before it, its own)
+    "What stands in the same block before an element; an element without words is somewhere at the beginning."
+    block = next((around for around in node.iterancestors() if around.tag not in _INLINE), node)
+    words, own = _words(block, 1000), _words(node, 200)
+    return words.partition(own)[:2] if own else (words[:300], "")
+
+def _holder(text:Any)->lxml_html.HtmlElement:
+    "The element that a piece of text stands in (an XPath result, which knows its neighbours)."
+    return text.getparent().getparent() if text.is_tail else text.getparent()
+
+# %% ../nbs/07_metadata.ipynb #46a129a8
 _SHOWN = re.compile(r"\W*(?:(?:first )?(?:published|posted)|veröffentlicht)(?: (?:on|am))?\W+(?=.{0,24}\d{4})", re.I)
 
-def _shown_dates(tree:lxml_html.HtmlElement)->Iterator[str]:
+def _shown_dates(tree:lxml_html.HtmlElement, words:bytes)->Iterator[str]:
     "Dates of lines such as \"Published 3 May 2024\", and of elements that are named so."
-    words = " or ".join(f"contains(., '{word}')" for word in ("ublish", "osted", "öffentlicht"))
-    for text in tree.xpath(f"//body//text()[{words}][string-length() < 200]")[:50]:
-        around = text.getparent().getparent() if text.is_tail else text.getparent()
+    signs = [f"contains(., '{sign}')" for sign in ("ublished", "osted", "öffentlicht") if sign.encode() in words]
+    texts = tree.xpath(f"//body//text()[{' or '.join(signs)}][string-length() < 200]")[:50] if signs else []
+    for around in map(_holder, texts):
         if around.tag in ("script", "style", "title") or not _SHOWN.match(line := _words(around, 200)): continue
         if day := iso_date(line[:60]): yield day
     for name in tree.xpath("//@class[contains(., 'ubli') or contains(., 'date') or contains(., 'osted')]")[:50]:
         if _PUBLISHED.search(name) and (day := iso_date(_words(name.getparent(), 60))): yield day
 
-# %% ../nbs/07_metadata.ipynb #77185185
+# %% ../nbs/07_metadata.ipynb #5583a97b
 def page_metadata(
     tree:lxml_html.HtmlElement, # A parsed page
     url:str="", # Its address, for a canonical address that is relative
 )->Metadata: # None where the page does not say
     "What a page says of itself: JSON-LD and microdata, `<meta>`, `<time>`, headings and bylines; nothing is guessed."
-    metas, items = _metas(tree), [*json_ld(tree), *microdata(tree)]
+    page = _by_tag(tree, "title", "base", "meta", "link", "script", "h1", "time", "a")
+    metas, items = _metas(page["meta"]), [*_json_objects(page["script"]), *microdata(tree)]
     def said(*names:str)->str: return next((metas[name][0] for name in names if name in metas), "")
     site = said("og:site_name", "application-name")
     site = site or next((_text(item) for item in items if "WebSite" in _types(item)), "")
-    written = next((words for node in tree.iter("title") if (words := _words(node, 500))), "")
-    heads = [words for node in islice(tree.iter("h1"), 5) if (words := _words(node, 300))]
+    written = next((words for node in page["title"] if (words := _words(node, 500))), "")
+    heads = [words for node in page["h1"][:5] if (words := _words(node, 300))]
     subject = _subject(items, [written, said("og:title"), *heads])
     known = [_text(subject.get("headline")), said("og:title")]
     title = _title(written, heads, known, site, bool(subject) or said("og:type") == "article")
     by_id = {str(item["@id"]): item for item in items if item.get("@id") and item.get("name")}
-    author = _names(subject.get("author") or subject.get("creator"), by_id) or _authors(tree, metas)
+    author = _names(subject.get("author") or subject.get("creator"), by_id) or _authors(tree, page["a"], metas)
+    day = _declared_date(subject, metas) or _shown_date(tree, page)
     description = said("og:description", "description") or _text(subject.get("description"))
     types = dict.fromkeys(kind for item in items for kind in _types(item))
-    return Metadata(title, "; ".join(author) or None, _published(tree, subject, metas), find_language(tree),
-                    site or None, description or None, tuple(types), _canonical(tree, url))
+    return Metadata(title, "; ".join(author) or None, day, find_language(tree), site or None, description or None,
+                    tuple(types), _canonical(page["link"], _base(page, url)))
 
-# %% ../nbs/07_metadata.ipynb #5ed877c6
+# %% ../nbs/07_metadata.ipynb #eb977468
 def find_language(
     tree:lxml_html.HtmlElement, # A parsed page
 )->str|None: # "en", "fr", …; None when the page does not say
@@ -374,9 +431,13 @@ def _absolute(url:str, address:str)->str:
     try: return urljoin(url, address.strip())
     except ValueError: return address.strip()  # not an address at all
 
-def _canonical(tree:lxml_html.HtmlElement, url:str)->str|None:
+def _base(page:dict[str, list[Any]], url:str)->str:
+    "What relative addresses of the page begin from: the first `<base href>`, or the page's own (HTML, section 2.4.3)."
+    return next((_absolute(url, node.get("href")) for node in page["base"] if node.get("href")), url)
+
+def _canonical(links:list[Any], url:str)->str|None:
     "What `<link rel=canonical>` says (RFC 6596), as seen from the page."
-    for node in tree.iter("link"):
+    for node in links:
         if "canonical" in (node.get("rel") or "").lower().split() and node.get("href"):
             return _absolute(url, node.get("href"))
     return None
@@ -427,10 +488,10 @@ def _own(nodes:list[Any])->Iterator[Any]: # Those that speak of the page
             "comment" in f"{around.get('class')} {around.get('id')}" and around.tag not in _WHOLE)
             for around in node.iterancestors()): yield node
 
-# %% ../nbs/07_metadata.ipynb #483dccd0
+# %% ../nbs/07_metadata.ipynb #6f734036
 def _declared_marks(tree:lxml_html.HtmlElement, page:dict[str, list[Any]], url:str)->Iterator[tuple[str, str]]:
     "What links, `<meta>`, RDFa and microdata say."
-    linked = (node for node in (*page["link"], *page["a"], *page["area"]) if node.get("rel"))
+    linked = (node for node in (*page["a"], *page["area"], *page["link"]) if node.get("rel"))
     for node in _own([node for node in linked if _RELS & set(node.get("rel").lower().split())]):
         if not node.get("href") or (node.tag != "link" and not _is_ours(_sentence(node))): continue
         yield "rel=license", _absolute(url, node.get("href"))
@@ -469,19 +530,11 @@ def _json_ld_marks(scripts:list[Any])->Iterator[tuple[str, str]]: # (place, mark
                 if isinstance(value, str) and value.strip() and (key == "license" or _named(value)):
                     yield "json-ld", value.strip()
 
-# %% ../nbs/07_metadata.ipynb #6d245913
-_LINE = 2000  # characters of a block of text are read
-_INLINE = frozenset(  # tags that do not part one sentence from the next
-    "a abbr b bdi cite code em font i img small span strong sub sup time u".split())
-
+# %% ../nbs/07_metadata.ipynb #41556393
 def _blocks(node:lxml_html.HtmlElement)->Iterator[str]:
     "The text of each block inside an element: what stands in one paragraph, list item or cell."
     texts = node.xpath(".//text()[not(parent::script or parent::style or ancestor::figure or ancestor::blockquote)]")
     for _, group in groupby(texts[:_PROPERTIES], key=_block_around): yield " ".join("".join(group).split())[:_LINE]
-
-def _holder(text:Any)->lxml_html.HtmlElement:
-    "The element that a piece of text stands in (an XPath result, which knows its neighbours)."
-    return text.getparent().getparent() if text.is_tail else text.getparent()
 
 def _block_around(text:Any)->lxml_html.HtmlElement:
     "The block that a piece of text stands in."
@@ -489,7 +542,7 @@ def _block_around(text:Any)->lxml_html.HtmlElement:
     while node.tag in _INLINE and node.getparent() is not None: node = node.getparent()
     return node
 
-# %% ../nbs/07_metadata.ipynb #32a4964c
+# %% ../nbs/07_metadata.ipynb #319907a3
 _OTHERS = re.compile(  # what a page is made with, or made of, or thanks for
     r"\b(?:powered by|built (?:with|on)|made with|uses?|using|theme|template|plug-?in|based on|adapted from"
     r"|derived from|translated from|map data|designed by|basiert auf|adapté de|basado en|basato su)\b", re.I)
@@ -510,10 +563,8 @@ def _is_ours(sentence:str)->bool:
 
 def _sentence(link:lxml_html.HtmlElement)->str:
     "The words around a link, from the beginning of its sentence on."
-    block = next((around for around in link.iterancestors() if around.tag not in _INLINE), link)
-    words, own = _words(block, 1000), _words(link, 200)
-    before, found, _ = words.partition(own) if own else (words[:300], "", "")
-    return (re.split(r"(?<=[.!?;])\s+", before)[-1] + found)[-400:]
+    before, own = _before(link)
+    return (re.split(r"(?<=[.!?;])\s+", before)[-1] + own)[-400:]
 
 # %% ../nbs/07_metadata.ipynb #77e99720
 _RESERVED = re.compile(
@@ -528,25 +579,26 @@ _GIVES = re.compile(  # words that give a licence, and do not only speak of it
     r"licen[cs](?:ed|e\s*:)|lizen(?:ziert|z\s*:)|\b(?:under|unter|sous|bajo|sotto|sob|onder|available|released"
     r"|published|reuse|re-use|copyright|rights|text:)|©|\(c\)", re.I)
 
-# %% ../nbs/07_metadata.ipynb #e26ee6e2
-_RIGHTS = ("reserv", "éserv", "Éserv", "iservat", "rbeh", "zastrze", "yhrazena", "sakl", "щищ", "ЩИЩ", "保留", "版", "無断")
-_STEMS = [stem.encode() for stem in (  # a sentence that names a licence has one of these
-    "licen", "lizenz", "commons", "CC", "cc by", "cc-by", "cc0", "gpl", "gfdl", "MIT", "mit-0", "apache", "bsd", "psf-2",
-    "mpl-2", "mpl 2", "mpl2", "odbl", "odc-by", "ogl-uk", *_RIGHTS)]
-_texts = etree.XPath("descendant::text()", smart_strings=False)
+# %% ../nbs/07_metadata.ipynb #49e799cc
+_RIGHTS = ("reserv", "droits", "iservat", "rbeh", "zastrze", "yhrazena", "sakl", "щищ", "ЩИЩ", "保留", "版", "無断")
+_STEMS = [stem.encode() for stem in (  # a sentence that names a licence has one of these, or "CC BY"
+    "licen", "lizenz", "commons", "gpl", "gfdl", "MIT", "apache", "bsd", "MPL", "odbl", *_RIGHTS)]
+_CC = re.compile("cc(?: |-|\xa0|‐|‑|‒|–)?(?:by|0)".encode())
+_SIGNS = ("©", "(c)", "opyright")
 
-def _stems(tree:lxml_html.HtmlElement)->list[str]: # ["LICEN", "Licen"]
-    "The pieces of licences' names that are on the page, as they are written there."
-    words = "\n".join(text[:2 * _LINE] for text in _texts(tree)).encode()
-    small, found = words.lower(), set()
+def _stems(words:bytes)->list[str]: # ["LICEN", "Licen"]
+    "The pieces of licences' names that are on the page, as they are written there; and signs, if rights are reserved."
+    small = words.lower()
+    found = {words[slice(*cc.span())] for cc in islice(_CC.finditer(small), _MARKS)}
     for stem in _STEMS:
         place, where = -1, words if stem.isupper() else small
         for _ in range(_MARKS):
             if (place := where.find(stem, place + 1)) < 0: break
-            found.add(words[place:place + len(stem)].decode())
-    return sorted(found)
+            found.add(words[place:place + len(stem)])
+    if any(stem.decode().lower() in _RIGHTS for stem in found): found.update(sign for sign in map(str.encode, _SIGNS) if sign in words)
+    return sorted(stem.decode() for stem in found)
 
-# %% ../nbs/07_metadata.ipynb #ee2221d4
+# %% ../nbs/07_metadata.ipynb #132a70d9
 _PAGE = ("html", "body", "main", "article", "h1")  # what is one of these, or holds one, is the page and no notice
 
 def _is_notice(node:lxml_html.HtmlElement)->bool:
@@ -555,67 +607,63 @@ def _is_notice(node:lxml_html.HtmlElement)->bool:
     return (node.tag in ("footer", "small") or node.get("role") == "contentinfo"
             or any(name in names for name in ("foot", "copyright", "licen", "lizenz")))
 
-def _notice_around(node:Any, known:dict[Any, Any])->Any: # The outermost one, or None
-    "The notice in which an element stands, or which it is; what was seen on the way is kept in `known`."
+def _notice_around(node:Any, around:dict[Any, Any])->Any: # The outermost one, or None
+    "The notice in which an element stands, or which it is; what was seen on the way is kept in `around`."
     path = []
-    while node not in known:
+    while node not in around:
         path.append(node)
         node = node.getparent()
-    found = known[node]
-    for around in reversed(path):
-        if found is None and _is_notice(around): found = around
-        known[around] = found
+    found = around[node]
+    for inner in reversed(path):
+        if found is None and _is_notice(inner): found = inner
+        around[inner] = found
     return found
 
-# %% ../nbs/07_metadata.ipynb #fddb834d
-def _link_marks(page:dict[str, list[Any]], url:str, known:dict[Any, Any])->Iterator[tuple[str, str]]: # (place, mark)
+# %% ../nbs/07_metadata.ipynb #966cc653
+def _link_marks(page:dict[str, list[Any]], url:str, around:dict[Any, Any])->Iterator[tuple[str, str]]: # (place, mark)
     "Links to Creative Commons that give a licence, or stand in a notice."
     links = [node for node in page["a"] if "creativecommons.org/" in node.get("href", "")]
     for node in _own([node for node in links if node.get("itemprop") is None]):
         sentence = _sentence(node)
-        if _is_ours(sentence) and (_GIVES.search(sentence) or _notice_around(node.getparent(), known) is not None):
+        if _is_ours(sentence) and (_GIVES.search(sentence) or _notice_around(node.getparent(), around) is not None):
             yield "link", _absolute(url, node.get("href"))
 
-def _text_marks(tree:lxml_html.HtmlElement, known:dict[Any, Any])->Iterator[tuple[str, str]]: # (place, mark)
+def _text_marks(tree:lxml_html.HtmlElement, stems:list[str], around:dict[Any, Any])->Iterator[tuple[str, str]]:
     "Sentences of notices, and copyright lines wherever they stand."
-    if not (stems := _stems(tree)): return  # as on most pages
-    signs = ("©", "(c)", "opyright") if any(stem.lower() in _RIGHTS for stem in stems) else ()
-    tests = " or ".join(f"contains(., '{word}')" for word in (*stems, *signs))
+    if not stems: return  # as on most pages
+    tests = " or ".join(f"contains(., '{stem}')" for stem in stems)
     texts = [text for text in tree.xpath(f"descendant::text()[{tests}]")[:_PROPERTIES]
              if _holder(text).tag not in ("script", "style", "title")]
-    notices = dict.fromkeys(_notice_around(_holder(text), known) for text in texts)
+    notices = dict.fromkeys(_notice_around(_holder(text), around) for text in texts)
     for notice in _own([notice for notice in notices if notice is not None]):
         for sentence in (part for block in _blocks(notice) for part in re.split(r"(?<=[.!?;])\s+", block)):
             if _RESERVED.search(sentence) or (_SAYS.search(sentence) and _is_ours(sentence)): yield "text", sentence
-    for block in _own(list(dict.fromkeys(_block_around(text) for text in texts if any(sign in text for sign in signs)))):
+    signed = (text for text in texts if any(sign in text for sign in _SIGNS))
+    for block in _own(list(dict.fromkeys(map(_block_around, signed)))):
         yield from (("text", found[0]) for found in _COPYRIGHT.finditer(_words(block, _LINE)))
 
-# %% ../nbs/07_metadata.ipynb #ac633b33
+# %% ../nbs/07_metadata.ipynb #3c90529c
 def find_license(
     html:str|lxml_html.HtmlElement, # A page, as text or parsed
     url:str="", # Its address, for links that are relative
 )->LicenseFinding: # The marks, the licence they agree on, and whether they conflict
     "Every licence mark of a page, with its place; visible words that name no licence are passed over."
     tree = parse_page(html) if isinstance(html, str) else html
-    page = _by_tag(tree, "link", "a", "area", "meta", "script", *_PAGE)
+    page = _by_tag(tree, "base", "link", "a", "area", "meta", "script", *_PAGE)
+    url = _base(page, url)
     said = (*islice(_declared_marks(tree, page, url), _MARKS), *islice(_json_ld_marks(page["script"]), _MARKS))
     declared = [LicenseMark(place, mark[:500], _named(mark[:_LINE])) for place, mark in said if mark]
     told = {m.mark for m in declared}
     around:dict[Any, Any] = {None: None}  # element: the notice around it; the page itself is in none
     for node in (node for tag in _PAGE for node in page[tag]):
         while node not in around: around[node], node = None, node.getparent()
-    shown = islice(chain(_link_marks(page, url, around), _text_marks(tree, around)), _MARKS)
+    stems = _stems(_spoken(tree, page["script"]))
+    shown = islice(chain(_link_marks(page, url, around), _text_marks(tree, stems, around)), _MARKS)
     seen = [LicenseMark(place, mark[:200], _named(mark)) for place, mark in shown if mark not in told]
     visible = [m for m in seen if m.license and not any(_repeats(m.mark, other.mark) for other in seen)]
     return LicenseFinding(tuple(dict.fromkeys([*declared, *visible])))
 
-# %% ../nbs/07_metadata.ipynb #4c615a52
-def _by_tag(tree:lxml_html.HtmlElement, *tags:str)->dict[str, list[Any]]:
-    "The elements with these tags, by one walk: to walk is what takes time."
-    found: dict[str, list[Any]] = {tag: [] for tag in tags}
-    for node in tree.iter(*tags): found[node.tag].append(node)
-    return found
-
+# %% ../nbs/07_metadata.ipynb #9531af04
 def _repeats(mark:str, other:str)->bool:
     "Whether a longer mark says the same words, and more: the same notice, found in two ways."
     return len(mark) < len(other) and mark.rstrip(".") in other

@@ -14,7 +14,7 @@ __all__ = ['HANDBOOK', 'LIBRARY', 'FOLDER', 'CREATIVE_COMMONS', 'LICENSE_URLS', 
            'package_items', 'json_reply', 'encode_cursor', 'decode_cursor', 'api_reply', 'next_link', 'Quota',
            'library_reply', 'Fault', 'gzip_zeros', 'Visit', 'host_named', 'site_hosts', 'PracticeSite']
 
-# %% ../nbs/03_practice.ipynb #dae27eaa
+# %% ../nbs/03_practice.ipynb #64a2bf90
 import ast
 import base64
 import fnmatch
@@ -29,7 +29,7 @@ import time
 import tomllib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -299,7 +299,7 @@ def handbook_documents()->pa.Table: # DOCUMENTS rows, one a page
         "fetched_at": when, "extra": {name: row[name] for name in ("author", "date", "kind")},
     } for row in handbook_truth().to_pylist())
 
-# %% ../nbs/03_practice.ipynb #816b039d
+# %% ../nbs/03_practice.ipynb #27655c31
 @dataclass(frozen=True)
 class Request:
     "What a client asked."
@@ -308,6 +308,11 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     host: str = "handbook.test"
     method: str = "GET"
+    pairs: Sequence[tuple[str, str]] = field(default=(), compare=False)  # the query, all of it
+
+    def values(self, name:str)->list[str]:
+        "All values of a parameter, in order; `query` has the last one."
+        return [value for key, value in self.pairs or self.query.items() if key == name]
 
 @dataclass(frozen=True)
 class Reply:
@@ -854,7 +859,7 @@ class Visit(NamedTuple):
 
 KEY_HEADERS = frozenset(("authorization", "cookie", "x-api-key"))
 
-# %% ../nbs/03_practice.ipynb #475d42e6
+# %% ../nbs/03_practice.ipynb #4b3827b4
 class _Handler(BaseHTTPRequestHandler):
     "Turns bytes into a Request, and a Reply into bytes."
     protocol_version = "HTTP/1.1"
@@ -865,8 +870,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self)->None:
         "Answers one request; it counts as answered just before its last byte leaves."
         target, headers = urlsplit(self.path), {name.lower(): value for name, value in self.headers.items()}
-        query = dict(parse_qsl(target.query, keep_blank_values=True))
-        request = Request(target.path or "/", query, headers, host_named(headers.get("host", "")), self.command)
+        pairs, host = parse_qsl(target.query, keep_blank_values=True), host_named(headers.get("host", ""))
+        request = Request(target.path or "/", dict(pairs), headers, host, self.command, pairs)
         reply, last = self.site.answer(request, self.path), b""
         try: last = self._send(reply)
         except (BrokenPipeError, ConnectionResetError): self.close_connection = True  # the client has left

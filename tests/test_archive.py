@@ -392,8 +392,8 @@ def test_read_capture_takes_the_record_at_its_offset() -> None:
 
 HEADERS = st.dictionaries(
     st.sampled_from(sorted(KEPT_HEADERS - {"content-type"})) | st.from_regex(r"x-[a-z]{1,10}", fullmatch=True),
-    st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40).map(str.strip).filter(
-        lambda text: not re.search(r"[\x80-\x9f\xa0\xad]", text)), max_size=5)
+    st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40).map(
+        lambda text: text.strip(" ")), max_size=5)
 PLACE = ("archive", "offset", "length", "record_id", "digest", "problem", "truncated")
 ANSWERS = st.lists(st.builds(
     lambda url, body, headers, status, asked, seconds, findings: Response(

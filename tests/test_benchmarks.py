@@ -8,16 +8,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT
+
+from dsnotes.practice import handbook_truth, page_html
 
 FOLDER = ROOT / "benchmarks"
 SMALL = {  # benchmark -> (arguments that keep it short, packages it compares with)
     "canonical.py": (["--rounds", "2"], ["w3lib", "courlan"]),
     "robots.py": (["--rounds", "2"], ["protego"]),
-    "encodings.py": (["--rounds", "1"], ["resiliparse"]),
+    "charsets.py": (["--rounds", "1"], ["resiliparse"]),
+    "metadata.py": (["--rounds", "1"], ["trafilatura"]),
     "pdf.py": (["--rounds", "1"], ["pypdf"]),
     "warc.py": (["--rounds", "1", "--pages", "40"], ["warcio", "fastwarc"]),
+    "extraction.py": (["--rounds", "1", "--timed", "4"], ["trafilatura", "resiliparse"]),
     "crawl_scrapy.py": (["--rounds", "1"], ["scrapy"]),
 }
 
@@ -32,7 +37,7 @@ def test_every_benchmark_is_listed_and_helps() -> None:
     """Each script stands in the README's table, and its --help says what it compares."""
     listed = (FOLDER / "README.md").read_text(encoding="utf-8")
     scripts = sorted(path.name for path in FOLDER.glob("*.py") if path.name != "timing.py")
-    assert set(scripts) == {*SMALL, "kills.py"}
+    assert set(scripts) == {*SMALL, "kills.py", "train_extract.py"}
     for script in scripts:
         assert f"`{script}" in listed
         shown = run(script, "--help")
@@ -51,6 +56,24 @@ def test_benchmark_runs_small_and_writes_its_result(script: str, tmp_path: Path)
     result = json.loads(out.read_text(encoding="utf-8"))
     assert {name.lower() for name in result["versions"]} >= {"dsnotes", *peers} and result["checks"]
     assert str(tmp_path) not in out.read_text(encoding="utf-8")
+
+
+def test_training_learns_from_marked_pages(tmp_path: Path) -> None:
+    """A scorer trained on two thirds of the handbook, as if each page were a site, is nearly right on the last third."""
+    if importlib.util.find_spec("rapidfuzz") is None and not os.environ.get("CI"): pytest.skip("rapidfuzz not installed")
+    truth = [row for row in handbook_truth().to_pylist() if not row["mojibake"]]
+    pages = tmp_path / "pages.jsonl"
+    pages.write_text("".join(json.dumps({
+        "html": page_html(row["url"].removeprefix("http://handbook.test")), "url": f"http://site{number}.test/",
+        "page_type": "article", "text": row["main_text"]}) + "\n" for number, row in enumerate(truth)), encoding="utf-8")
+    tried = run("train_extract.py", pages, "--folds", "3", "--modes", "fast")
+    assert tried.returncode == 0, tried.stderr[-2000:]
+    assert float(tried.stdout.split("fast: ")[1].split()[0]) > .9, tried.stdout
+    out = tmp_path / "blocks.npz"
+    assert run("train_extract.py", pages, "--out", out).returncode == 0
+    with np.load(out, allow_pickle=False) as weights: assert {"vocabulary", "fast.in", "best.in"} <= set(weights.files)
+    neither = run("train_extract.py", pages)
+    assert neither.returncode == 2 and "--folds" in neither.stderr
 
 
 @pytest.mark.parametrize("path", sorted((FOLDER / "results").glob("*.json")), ids=lambda path: path.name)

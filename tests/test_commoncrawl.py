@@ -18,7 +18,7 @@ from dsnotes.commoncrawl import (
     practice_files, practice_index, search_index, url_key)
 from dsnotes.fetch import BadStatus, Fetcher
 from dsnotes.guard import FetchError
-from dsnotes.practice import HANDBOOK, Fault, PracticeSite, Reply, Request, handbook_pages, page_html, text_reply
+from dsnotes.practice import HANDBOOK, Fault, PracticeSite, Reply, Request, gzip_zeros, handbook_pages, page_html, text_reply
 
 HERE, NEW = "http://archive.test", "http://archive.test/CC-TEST-2024-44-index"
 AGENT = "test/1.0 (+mailto:me@example.org)"
@@ -102,7 +102,8 @@ def test_every_page_of_the_index_is_asked_for_once(site: PracticeSite, fetcher: 
     ("handbook.test/guides/true-a-wheel", {}, 1), ("http://handbook.test/guides/true-a-wheel", {}, 1), ("handbook.test/guides/*", {}, 23),
     ("handbook.test/guides/", {"match": "prefix"}, 23), ("*.handbook.test", {}, 63), ("*.test", {}, 63), ("handbook.test", {"match": "host"}, 63),
     ("handbook.test/*", {"filters": ["=status:404"]}, 1), ("handbook.test/*", {"filters": ["!=status:200"]}, 2),
-    ("handbook.test/*", {"filters": ["~url:.*/faq/.*"]}, 5), ("handbook.test/*", {"filters": ["status:20"]}, 61),
+    ("handbook.test/*", {"filters": ["~url:.*/faq/.*"]}, 5), ("handbook.test/*", {"filters": ["!=status:200", "!=status:404"]}, 1),
+    ("handbook.test/*", {"filters": ["status:20"]}, 61),
     ("handbook.test/*", {"since": "2025"}, 0), ("handbook.test/*", {"until": datetime(2024, 11, 1, 0, 4, 0, tzinfo=UTC)}, 5),
     ("handbook.test/*", {"since": "202411010010", "until": "202411010012"}, 3), ("nowhere.test/*", {}, 0)])
 def test_searches(fetcher: Fetcher, pattern: str, options: dict[str, object], number: int) -> None:
@@ -131,11 +132,21 @@ def lines(*numbers: int) -> str: return "".join(json.dumps(practice_index("CC-TE
     ("<html><title>Busy</title>", "line 1: an HTML page came: 'Busy'"),
     ("[1]\n", "line 1: .* expected a JSON object"), (json.dumps({"url": "x"}), "the field 'timestamp' is missing"),
     (lines(0).replace('"offset": "', '"offset": "x'), "invalid literal"), (lines(0).replace('"length": "', '"length": "-'), "are no range"),
-    (lines(0).replace('"timestamp": "2024', '"timestamp": "24'), "does not match")])
+    (lines(0).replace('"timestamp": "2024', '"timestamp": "24'), "does not match"), ("[" * 30_000, "JSON came"),
+    (lines(0).replace('"languages": "eng"', '"languages": 5'), "no attribute"), (lines(0).replace('"digest": "', '"digest": 5, "x": "'), "5 came"),
+    (lines(0).replace('"offset": "', '"offset": Infinity, "x": "'), "infinity")])
 def test_a_line_that_is_none_is_named(body: str, told: str) -> None:
     def serve(request: Request) -> Reply: return text_reply('{"pages": 1}' if "showNumPages" in request.query else body, "text/plain")
     with PracticeSite(more_hosts={"archive.test": serve}) as site, client(site) as fetcher, pytest.raises(FetchError, match=told):
         found(fetcher, "handbook.test/*")
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    """What Python counts as the end of a line may stand in a field, and did."""
+    odd = lines(0).replace('"mime-detected": "text/html"', '"mime-detected": "text/html\u2028\x85"')
+    def serve(request: Request) -> Reply: return text_reply('{"pages": 1}' if "showNumPages" in request.query else odd + lines(1), "text/plain")
+    with PracticeSite(more_hosts={"archive.test": serve}) as site, client(site) as fetcher:
+        assert [one.media_type for one in found(fetcher, "handbook.test/*")] == ["text/html\u2028\x85", "text/html"]
 
 
 @pytest.mark.parametrize(("body", "number"), [("1", 1), ('{"pages": 0}', 0), ('{"pages": 1, "blocks": 3}', 1)])
@@ -277,4 +288,10 @@ def test_lists_of_files(site: PracticeSite, fetcher: Fetcher) -> None:
 def test_a_cut_list_of_files_is_no_list() -> None:
     def serve(request: Request) -> Reply: return Reply(practice_files()["crawl-data/CC-TEST-2024-44/warc.paths.gz"][:-9])
     with PracticeSite(more_hosts={"archive.test": serve}) as site, client(site) as fetcher, pytest.raises(FetchError, match="ends early"):
+        list_files(fetcher, "CC-TEST-2024-44", data=HERE)
+
+
+def test_a_list_of_files_that_is_a_bomb_is_refused() -> None:
+    def serve(request: Request) -> Reply: return Reply(gzip_zeros(110))
+    with PracticeSite(more_hosts={"archive.test": serve}) as site, client(site) as fetcher, pytest.raises(FetchError, match="more than 100 MB"):
         list_files(fetcher, "CC-TEST-2024-44", data=HERE)

@@ -289,7 +289,7 @@ def test_too_much_text_is_cut_off_and_said() -> None:
 # text and Markdown
 
 @pytest.mark.parametrize(("encoding", "text"), [
-    ("utf-8", "naïve – café"), ("utf-8-sig", "naïve"), ("utf-16", "naïve"), ("cp1252", "a “curly” café, naïve"),
+    ("utf-8", "naïve – café"), ("latin-1", "café"), ("utf-8-sig", "naïve"), ("utf-16", "naïve"), ("cp1252", "a “curly” café, naïve"),
     ("cp1251", "Цепь изнашивается со временем, и её надо измерять каждые пятьсот километров пути."),
 ])
 def test_encodings_of_plain_text(encoding: str, text: str) -> None:
@@ -310,6 +310,12 @@ def test_front_matter(front: str, columns: dict[str, Any], rest: dict[str, str] 
     assert (part.text, part.columns, part.about.get("front_matter")) == ("# Head #\n\nText.", columns, rest)
 
 
+def test_titles_over_several_lines_and_endless_headings() -> None:
+    assert parts("x.md", b"---\ntitle: >\n  Folded\n---\n# Head #\nText.")[0].columns["title"] == "Head"
+    long, = parts("x.md", b"# " + b"#" * 100_000 + b"x")  # once quadratic
+    assert len(long.columns["title"]) == 100_001
+
+
 def test_a_rule_is_no_front_matter() -> None:
     assert texts("x.md", b"Text.\n\n---\n\nMore: text.\n\n---\n") == ["Text.\n\n---\n\nMore: text.\n\n---"]
     assert texts("x.md", b"---\nnever closed: true\n\nText.") == ["---\nnever closed: true\n\nText."]
@@ -324,10 +330,20 @@ def test_a_rule_is_no_front_matter() -> None:
     (b"1,2\n3,4\n", ["column 1: 1\ncolumn 2: 2", "column 1: 3\ncolumn 2: 4"]),
     (b"a,a,b\n1,2,3\n", ["a: 1\na 2: 2\nb: 3"]), (b"a,,a 3,a\n1,2,3,4\n", ["a: 1\ncolumn 2: 2\na 3: 3\na 4: 4"]),
     (b"Prices 2024\na,b\n1,2\n", ["table: Prices 2024\na: 1\nb: 2"]), (b'a,b\n"x ""y""",2\n', ['a: x "y"\nb: 2']),
+    (b"remark\nOil it monthly.\nWax, if new, lasts.\n", ["Oil it monthly.", "Wax, if new, lasts."]),  # one column
+    (b",a\n0,x\n", ["column 1: 0\na: x"]), (b"a,2019,2020\nx,1,2\n", ["a: x\n2019: 1\n2020: 2"]),  # an index, years
+    (b"a,b\n1\n1,2,3\n,2\n", ["a: 1", "a: 1\nb: 2\ncolumn 3: 3", "b: 2"]), (b"a;b\n1;2", ["a: 1\nb: 2"]),
     (b"a;b\n1,5;2,5\n3,5;4,5\n", ["a: 1,5\nb: 2,5", "a: 3,5\nb: 4,5"]), (b"a,b\r1,2\r", ["a: 1\nb: 2"]),
 ])
 def test_csv_as_programs_write_it(data: bytes, expected: list[str]) -> None:
     assert texts("x.csv", data) == expected
+
+
+def test_a_wide_head_over_short_rows_costs_little() -> None:
+    """A row holds what the line holds; all columns are known, also those that no early row fills."""
+    data = b",".join(b"c%d" % n for n in range(20_000)) + b"\n" + b"1\n" * 300 + b",2\n"
+    assert sum(map(len, files._with_head(line.split(",") for line in data.decode().splitlines()))) < 25_000
+    assert texts("x.csv", data, fields={"c1": "text"})[-1] == "2"
 
 
 def test_a_cell_may_hold_an_article_and_no_more_than_the_limit() -> None:
@@ -354,6 +370,14 @@ def test_a_table_can_be_one_document() -> None:
     whole, = parts("x.csv", b"a,b\n1,x|y\n2,\n", whole_tables=True)
     assert whole.text == "| a | b |\n| --- | --- |\n| 1 | x\\|y |\n| 2 |  |" and whole.place == "" and whole.about["rows"] == 2
     assert [part.place for part in parts("x.db", sqlite("CREATE TABLE t (a)", "INSERT INTO t VALUES (1)"), whole_tables=True)] == ["?table=t"]
+
+
+def test_what_stands_around_a_list_of_records_is_kept() -> None:
+    wrapped, = parts("x.json", b'{"name": "Orders", "page": 1, "items": [{"text": "a"}]}')
+    assert wrapped.about["around"] == {"name": "Orders", "page": "1"}
+    long = "A text of its own, with notes below it. " * 6
+    article, = parts("x.json", json.dumps({"body": long, "notes": [{"by": "Ida"}, {"by": "Ben"}]}).encode())
+    assert article.text == long.strip() and article.about["fields"] == {"notes": '[{"by": "Ida"}, {"by": "Ben"}]'}
 
 
 @pytest.mark.parametrize(("data", "expected"), [
@@ -396,6 +420,24 @@ def test_sqlite_is_never_written_and_views_are_not_run(tmp_path: Path) -> None:
     assert problem("x.db", before, query="SELECT * FROM notes WHERE 0") == "no text: there is none in it"
 
 
+def test_a_computed_column_cannot_fill_the_memory() -> None:
+    """Nobody inserted this value: it is made when the row is read, and may be as large as it likes."""
+    data = sqlite("CREATE TABLE t (a, b)", "INSERT INTO t VALUES (1, 2)", "PRAGMA writable_schema = 1",
+                  "UPDATE sqlite_master SET sql = 'CREATE TABLE t (a, b AS (hex(zeroblob(500000000))))'")
+    assert problem("x.db", data) == "damaged: string or blob too big"
+
+
+def test_columns_of_a_query_that_share_a_name_are_all_there() -> None:
+    assert texts("x.db", SAMPLES["a.db"], query="SELECT 1 AS a, 2 AS a") == ["a: 1\na 2: 2"]
+
+
+def test_a_value_that_parquet_stores_once_is_not_unpacked_for_all_rows() -> None:
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000), pa.array(["x" * 100_000]))
+    data = parquet(pa.table({"text": column}))
+    rows = parts("x.parquet", data, max_bytes=1_000_000)
+    assert len(data) < 1_000_000 and len(rows) == 11 and rows[-1].problem.startswith("enormous")
+
+
 # archives in disguise
 
 def test_excel_dates_formulas_merged_and_hidden() -> None:
@@ -418,6 +460,33 @@ def test_a_sheet_that_claims_17_billion_cells_costs_little(monkeypatch: pytest.M
     assert len(data) < 6_000 and texts("x.xlsx", data) == ["column 16384: end"]
     monkeypatch.setattr(files, "_MAX_CELLS", 1_000)
     assert problem("x.xlsx", data).startswith("enormous: a sheet claims more than 1,000 cells")
+
+
+def test_merged_heads_and_hostile_merges() -> None:
+    def change(book: Any) -> None: book.active.merge_cells("B1:C1")
+    data = excel([["part", "price", None], ["rim", 1, 2]], change)
+    assert texts("x.xlsx", data) == ["part: rim\nprice: 1\nprice 3: 2"]
+    source = zipfile.ZipFile(io.BytesIO(data))
+    sheet = "xl/worksheets/sheet1.xml"
+    hostile = source.read(sheet).replace(b"<sheetData>", b"<!--" + b"mergeCell " * 100_000 + b"--><sheetData>")  # once quadratic
+    changed = {m: hostile if m == sheet else source.read(m) for m in source.namelist()}
+    assert texts("x.xlsx", zipped(changed)) == texts("x.xlsx", data)
+    shifted = excel([[None, "Torque in Nm"], [None, "bolt", "least"], [None, "M5", 4]])
+    assert texts("x.xlsx", excel([["remark"], ["Oil it."], ["Wax it.", "or not"], ["Ride it."]])) == ["Oil it.", "Wax it.", "Ride it."]
+    assert texts("x.xlsx", shifted) == ["table: Torque in Nm\nbolt: M5\nleast: 4"]
+
+
+def test_entities_in_a_workbook_are_not_unfolded() -> None:
+    source = zipfile.ZipFile(io.BytesIO(SAMPLES["a.xlsx"]))
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    head = f'<!DOCTYPE x [<!ENTITY e0 "ha"><!ENTITY f SYSTEM "file:///etc/hostname">{entities}]>'
+    for name in source.namelist():
+        if not name.endswith(".xml"): continue
+        xml = source.read(name).decode()
+        start = xml.find("?>") + 2 if xml.startswith("<?xml") else 0
+        hostile = xml[:start] + head + xml[start:].replace(">Oil it.<", ">&e9;&f;<").replace(">openpyxl<", ">&e9;&f;<")
+        found = parts("x.xlsx", zipped({m: hostile if m == name else source.read(m) for m in source.namelist()}))
+        assert sum(len(part.text) for part in found) < 1_000
 
 
 def test_a_row_number_beyond_excel_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,6 +568,25 @@ def test_epub_order_metadata_missing_chapters_and_rights() -> None:
     assert problem("x.epub", zipped({"META-INF/container.xml": "<rootfile full-path='no'/>"})) == "damaged: it has no no"
 
 
+def test_a_chapter_that_is_named_often_comes_once() -> None:
+    book, = parts("x.epub", epub({"a.xhtml": "<p>Once.</p>"}, spine=["a.xhtml"] * 50))
+    assert book.text == "Once."
+
+
+@pytest.mark.parametrize(("html", "expected"), [
+    ("<table><tr><td>" * 40 + "Hello" + "</td></tr></table>" * 40, "Hello"),  # the layout of a newsletter
+    ("<table><tr><td>a</td><td><p>5</p><p>years</p></td></tr></table>", "| a | 5 years |\n| --- | --- |"),
+    ("<table><tr><td><b>W</b>heel</td><td>x<br>y</td></tr><tr><td>z</td></tr></table>", "| Wheel | x y |\n| --- | --- |\n| z |"),
+    ("<table><tr><td>one cell</td></tr></table>", "one cell"), ("<h2> </h2><p>x</p>", "x"), ("<h1><b>T</b>itle</h1>", "# Title"),
+])
+def test_html_of_mail_and_word_as_markdown(html: str, expected: str) -> None:
+    assert files._markdown(html) == expected
+
+
+def test_a_ragged_table_is_not_padded() -> None:
+    assert len(files._markdown("<table>" + "<tr><td>x" * 1_000 + "<td>x" * 1_000)) < 20_000
+
+
 # PDF
 
 def test_running_heads_and_page_numbers_go_and_sentences_cross_pages() -> None:
@@ -530,6 +618,7 @@ def test_heads_of_left_and_right_pages_and_of_chapters() -> None:
     (["We fit the inter-", "national hanger."], "We fit the international hanger."),
     (["A well-made part, and a well-", "made tool."], "A well-made part, and a well-made tool."),
     (["An Anglo-", "Saxon screw."], "An Anglo-Saxon screw."), (["In 2019-", "2020 we rode."], "In 2019-2020 we rode."),
+    (["A derail-"], "A derail-"),
     (["A self-", "centring cone."], "A self-centring cone."), (["A wellmade part, well-", "made."], "A wellmade part, wellmade."),
 ])
 def test_hyphens(lines: list[str], expected: str) -> None:
@@ -556,6 +645,40 @@ def test_encrypted_scanned_and_half_damaged_pdf() -> None:
     ("Truing wheels", "Truing wheels"), ("Microsoft Word - final2.doc", None), ("untitled", None), ("x.indd", None)])
 def test_titles_that_programs_invent_are_no_titles(title: str, kept: str | None) -> None:
     assert parts("x.pdf", pdf([[PROSE[0]]], title=title))[0].columns["title"] == kept
+
+
+def test_hyphens_over_the_end_of_a_page_are_judged_like_others() -> None:
+    pages = [["A well-made tool, and a well-"], ["made derail-"], ["leur."]]
+    assert texts("x.pdf", pdf(pages)) == ["A well-made tool, and a well-made derailleur."]
+    assert texts("x.pdf", pdf(pages), parts=True) == ["A well-made tool, and a well-", "made derail", "leur."]
+
+
+def test_a_sentence_does_not_jump_over_a_page_without_text() -> None:
+    assert texts("x.pdf", pdf([["It goes on and"], [], ["on it goes."]])) == ["It goes on and\n\non it goes."]
+
+
+def test_chinese_lines_are_joined_without_a_space() -> None:
+    assert files._join_lines("自行车的链条\n会磨损。\n\nA line\nof two") == "自行车的链条会磨损。\n\nA line of two"
+
+
+def test_an_odd_title_or_a_long_number_does_not_lose_the_text() -> None:
+    canvas = Canvas(made := io.BytesIO(), pagesize=(420, 420), invariant=1)
+    for line in ("It works.", "7" * 5_000): canvas.drawString(40, 350 if line[0] == "I" else 20, line)
+    canvas.setTitle("XX")
+    canvas.save()
+    data = made.getvalue()
+    assert data.count(b"/Title (XX)") == 1  # UTF-16 that ends in half a character
+    text, = texts("x.pdf", data.replace(b"/Title (XX)", b"/Title (\xfe\xff\xd8\x00)"))
+    assert text.startswith("It works.") and text.endswith("7" * 5_000)
+
+
+def test_too_many_characters_or_broken_pages_end_the_reading_not_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    over, whole = parts("x.pdf", SAMPLES["a.pdf"], max_bytes=len(PROSE[0]) + len(PROSE[1]))
+    assert whole.text == f"{PROSE[0]}\n\n{PROSE[1]}" and over.place == "#page=3" and over.problem.startswith("enormous")
+    def failing(page: Any) -> list[files._Line]: raise RuntimeError("no such font")
+    monkeypatch.setattr(files, "_page_lines", failing)
+    found = parts("x.pdf", pdf([["x"]] * 150))
+    assert len(found) == 101 and found[-1].problem.endswith("nothing was read from here on")
 
 
 def test_a_page_that_fails_is_one_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -585,6 +708,21 @@ def test_captions(cues: list[tuple[str, str, str]], expected: list[str]) -> None
     assert texts("x.vtt", data, parts=True) == expected
 
 
+def test_captions_as_video_sites_write_them() -> None:
+    """A line with a space is no empty line; each line is shown growing, whole, and once more above the next."""
+    data = (b"WEBVTT\nKind: captions\n\n00:00:00.160 --> 00:00:02.389 align:start\n \nhello<00:00:00.480><c> and</c><c> welcome</c>\n\n"
+            b"00:00:02.389 --> 00:00:02.399 align:start\nhello and welcome\n \n\n"
+            b"00:00:02.399 --> 00:00:04.000 align:start\nhello and welcome\nto<c> the</c><c> shop</c>\n\n"
+            b"00:00:04.000 --> 00:00:04.010 align:start\nto the shop\n \n")
+    assert texts("x.vtt", data) == ["hello and welcome to the shop"]
+
+
+@pytest.mark.parametrize("between", ["\n\n", "\n", "\n \n", "\n\n\n"])
+def test_cues_end_where_the_next_begins(between: str) -> None:
+    data = f"1\n00:00:01,000 --> 00:00:02,000\nIn\n1984{between}2\n00:00:02,000 --> 00:00:04,000\nit was oiled in\n1985\n".encode()
+    assert texts("x.srt", data) == ["In 1984 it was oiled in 1985"]
+
+
 def test_times_are_places() -> None:
     srt = "1\n01:00:01,500 --> 01:00:02,000\nOil it.\n\n2\n01:00:09,000 --> 01:00:10,250\nWipe it.\n".encode("cp1252")
     assert [part.place for part in parts("x.srt", srt, parts=True)] == ["#t=3601.5,3602", "#t=3609,3610.25"]
@@ -594,11 +732,18 @@ def test_times_are_places() -> None:
 @pytest.mark.parametrize(("head", "body", "expected"), [
     ("Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable", b"caf=E9", "café"),
     ("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64", b"Y2Fmw6k=", "café"),
-    ("Content-Type: text/plain; charset=nonsense", "café".encode(), "café"),
+    ("Content-Type: text/plain; charset=nonsense", "café".encode(), "café"), ("X-Charset: none", "café".encode("latin-1"), "café"),
+    ("Content-Type: text/html; charset=koi8-r", "<p>цепь</p>".encode("koi8-r"), "цепь"),
     ("Content-Type: text/html", b"<style>x{}</style><p>caf&eacute;</p>", "café"),
     ("Content-Type: text/plain; format=flowed", b"one \ntwo\n-- \nIda", "one two\n-- \nIda"),
     ("Content-Type: multipart/alternative; boundary=x",
      b"--x\nContent-Type: text/html\n\n<b>no</b>\n--x\nContent-Type: text/plain\n\nyes\n--x--", "yes"),
+    ("Content-Type: multipart/alternative; boundary=x",  # a text that is there for form's sake
+     b"--x\nContent-Type: text/plain\n\n \n--x\nContent-Type: text/html\n\n<b>yes</b>\n--x--", "yes"),
+    ("Content-Type: multipart/mixed; boundary=x",  # a picture between two paragraphs, and a forwarded mail
+     b"--x\n\none\n--x\nContent-Type: image/png\n\nPNG\n--x\n\ntwo\n--x\nContent-Type: message/rfc822\n\nSubject: y\n\nno\n--x--", "one\n\ntwo"),
+    ("Message-ID: <\nFrom: ((((a@[\nDate: 99\nSubject: =?nonsense?q?x?=", b"still read", "still read"),
+    ("From: " + "(" * 5_000, b"still read", "still read"),
 ])
 def test_bodies_of_mail(head: str, body: bytes, expected: str) -> None:
     assert texts("x.eml", head.encode() + b"\n\n" + body) == [expected]
@@ -649,6 +794,8 @@ def test_ids_are_the_same_wherever_the_folder_lies(tmp_path: Path) -> None:
     assert one["id"].to_pylist() == two["id"].to_pylist()
     some = read_files([tmp_path / "here" / "a.txt", str(tmp_path / "here" / "*.md")], source="s")
     assert set(some["url"].to_pylist()) == {"files://s/a.txt", "files://s/a.md"}
+    generated = read_files((tmp_path / name for name in ("here", "there")), source="s")
+    assert "files://s/there/deep/a.txt" in generated["url"].to_pylist()
     rooted = read_files(tmp_path / "here" / "a.txt", source="s", root=tmp_path)
     assert rooted["url"].to_pylist() == ["files://s/here/a.txt"]
     with pytest.raises(ValueError, match=r"root: .* which does not hold"): read_files(tmp_path / "here", source="s", root=tmp_path / "there")
@@ -665,7 +812,7 @@ def test_finding_files(tmp_path: Path) -> None:
     def names(*args: Any, **options: Any) -> list[str]: return [p.relative_to(root).as_posix() for p in find_files(*args, **options)]
     assert names(root) == ["a.md", "b.txt", "sub/d.txt"] and names(root, recursive=False) == ["a.md", "b.txt"]
     assert names(root, "*.txt") == ["b.txt", "sub/d.txt"] and names(str(root / "**" / "*.txt")) == ["b.txt", "sub/d.txt"]
-    assert names([root, root / "b.txt", root / "b.txt"]) == ["a.md", "b.txt", "sub/d.txt"]
+    assert names([root, root / "b.txt", f"{root}/sub/../b.txt"]) == ["a.md", "b.txt", "sub/d.txt"]
     assert names(root, hidden=True) == [".git/c.txt", ".hidden", "a.md", "b.txt", "sub/d.txt", "~$lock.docx"]
     with pytest.raises(FileNotFoundError, match="leads to no file or folder"): find_files(root / "nope")
     (root / "empty").mkdir()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decode import HOSTILE, ODD
 
+import dsnotes.metadata as module
 from dsnotes.metadata import (
     Metadata,
     find_language,
@@ -142,6 +143,18 @@ def test_no_item_is_within_itself() -> None:
     json.dumps(items)  # would refuse a circle
 
 
+def test_items_that_hold_each_other_by_many_ways_are_looked_at_once() -> None:
+    """Every item holds the next one twice: there are two to the power of sixty ways to the last."""
+    html = "".join(f"<p itemscope id=i{n} itemprop='x y' itemref='i{n + 1}'></p>" for n in reversed(range(60)))
+    assert len(microdata(parse_page(html))) == 60 and about(html) == Metadata()
+
+
+def test_only_so_many_items_may_refer_to_one_place() -> None:
+    html = "<div itemscope itemref='a a'></div>" * 300 + "<div id=a>" + "<b itemprop=x>1</b>" * 20 + "</div>"
+    items = microdata(parse_page(html))
+    assert len(items) == 300 and sum("x" in item for item in items) == 100 and len(items[0]["x"]) == 20
+
+
 def test_microdata_is_bounded() -> None:
     assert len(microdata(parse_page("<div itemscope itemprop=a>x" * 20_000))) <= 10_000
     assert len(microdata(parse_page(f"<div itemscope><b itemprop=a>{'x ' * 50_000}</b></div>"))[0]["a"]) == 10_000
@@ -157,7 +170,8 @@ def test_microdata_is_bounded() -> None:
     ("03.05.2024", "2024-05-03"), ("1712-05-03", "1712-05-03"),
     ("3/5/2024", None), ("05-03-2024", None), ("May 2024", None), ("2024", None), ("2024-13-01", None), ("2024-02-30", None),
     ("0001-01-01T00:00:00", None), ("1970-01-01", None), ("31 Foo 2024", None), ("1715760000", None), ("12024-05-03", None),
-    ("", None), ("2024-5", None), ("32.5.2024", None),
+    ("", None), ("2024-5", None), ("32.5.2024", None), ("3 May 2024, updated 2024-06-01", "2024-05-03"),
+    ("31.4.2024, 3 May 2024", "2024-05-03"), ("Modified May 3, 2024; first 2020-01-01", "2024-05-03"),
 ])
 def test_dates(text: str, day: str | None) -> None: assert iso_date(text) == day
 
@@ -202,6 +216,10 @@ def test_authors(html: str, author: str | None) -> None: assert about(html).auth
     ("<meta property='article:modified_time' content='2024-05-03'>", None), ("<meta name=DC.date content=20240503>", "2024-05-03"),
     ("<time datetime=2024-05-03>x</time>", "2024-05-03"), ("<time datetime=2024-05-03>x</time><time datetime=2024-05-04>y</time>", None),
     ("<time datetime=2024-05-04>x</time><time class=entry-published datetime=2024-05-03>y</time>", "2024-05-03"),
+    ("<p>Last updated on <b><time datetime=2024-05-03>x</time></b></p>", None),
+    ("<p>Updated: <time>1 June 2024</time>. Published: <time>3 May 2024</time></p>", "2024-05-03"),
+    ("<p>Published <time>3 May 2024</time>, updated <time>1 June 2024</time></p>", "2024-05-03"),
+    ("<time itemprop=dateModified datetime=2024-05-03>x</time>", None), ("<time class=is-updated>3 May 2024</time>", None),
     ("<time>3 May 2024</time>", "2024-05-03"), ("<p>Published on <b>May 3, 2024</b> by Ines</p>", "2024-05-03"),
     ("<p>Veröffentlicht am 3. Mai 2024</p>", "2024-05-03"), ("<p>Last updated 3 May 2024</p>", None),
     ("<p>They published 3 books, in May 2024</p>", None), ("<span class=entry-date>May 3, 2024</span>", "2024-05-03"),
@@ -233,6 +251,33 @@ def test_the_other_fields() -> None:
     assert (found.language, found.site_name, found.description) == ("pt", "Workshop", "a b")
     assert found.schema_types == ("WebSite", "Thing") and found.canonical_url == "https://a.test/b"
     assert about("<link rel=canonical href='http://[::'>", "https://a.test/").canonical_url == "http://[::"
+
+
+def test_relative_addresses_begin_from_the_base_of_the_page() -> None:
+    html = "<base target=_top><base href='/docs/'><base href=/no/><link rel=canonical href=a><a rel=license href=by>x</a>"
+    assert about(html, "https://a.test/x/y").canonical_url == "https://a.test/docs/a"
+    assert find_license(html, "https://a.test/x/y").marks[0].mark == "https://a.test/docs/by"
+
+
+def test_of_many_articles_the_first_that_says_something_counts() -> None:
+    found = about(ld([{"@type": "Article", f"k{n}": n} for n in range(2000)] + [ARTICLE, {**ARTICLE, "author": "Sam"}]))
+    assert (found.author, found.date) == ("Ines", "2024-05-03")
+
+
+def test_elements_without_words_are_not_walked_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred links, each with twenty thousand pictures around it."""
+    seen = 0
+
+    class Walk(module.etree.iterwalk):  # type: ignore[misc,name-defined]
+        def __next__(self) -> object:
+            nonlocal seen
+            seen += 1
+            return super().__next__()
+
+    monkeypatch.setattr(module.etree, "iterwalk", Walk)
+    link = f"<a rel=license href='{BY}'></a>"
+    assert find_license(f"<p>{link * 200}{'<img>' * 20_000}").license == "CC-BY-4.0"
+    assert seen < 1_000_000
 
 
 def test_wild_values_are_passed_over() -> None:
@@ -315,6 +360,37 @@ def test_an_unknown_mark_is_kept_as_evidence_and_contradicts_nobody() -> None:
 def test_an_address_that_is_none_does_not_stop_the_search() -> None:
     found = find_license(f"<a rel=license href='http://[::'>x</a><a rel=license href='{BY}'>y</a>", "https://example.org/")
     assert found.license == "CC-BY-4.0"
+
+
+NAMED = ["CC BY 4.0", "cc by-sa 4.0", "CC\xa0BY 4.0", "CC‑BY‑4.0", "CC-BY-NC-4.0", "CC0 1.0", "Creative Commons Attribution 4.0", "BSD-3-Clause",
+         "Creative\nCommons Zero", "CREATIVE COMMONS ATTRIBUTION 4.0 INTERNATIONAL LICENSE", "the MIT", "the MIT License",
+         "Apache 2.0", "APACHE-2.0", "MPL-2.0", "ODbL 1.0", "GPLv3 or later", "Licence ouverte; CC-BY-4.0", "2-clause bsd",
+         "the Open Government Licence v3.0", "https://creativecommons.org/licenses/by/4.0/"]
+
+
+@pytest.mark.parametrize("words", NAMED)
+def test_what_names_a_licence_is_not_missed_in_the_first_look(words: str) -> None:
+    """The cheap search for pieces of names lets every name through, however it is written."""
+    for page in (f"<footer>© 2024 Heron, under {words}.</footer>", f"<p>x</p><div id=license><b>Text:</b> © 1.0, under {words}</div>"):
+        assert find_license(page).license not in (None, RESERVED), page
+
+
+@pytest.mark.parametrize("words", [
+    "All rights reserved", "ALL RIGHTS RESERVED", "all Rights Reserved", "Alle Rechte vorbehalten", "ALLE RECHTE VORBEHALTEN",
+    "Tous droits réservés", "TOUS DROITS RÉSERVÉS", "Alle rechten voorbehouden", "Todos los derechos reservados",
+    "Todos os direitos reservados", "Tutti i diritti riservati", "Все права защищены", "ВСЕ ПРАВА ЗАЩИЩЕНЫ",
+    "Wszelkie prawa zastrzeżone", "Všechna práva vyhrazena", "Alla rättigheter förbehållna", "Alle rettigheder forbeholdes",
+    "Tüm hakları saklıdır", "保留所有权利", "保留一切權利", "版权所有", "版權所有", "無断転載禁止",
+])
+def test_reserved_rights_are_found_in_every_language_that_we_know(words: str) -> None:
+    for page in (f"<footer>{words}</footer>", f"<p>© 2024 <b>Heron</b>. {words}</p>", f"<p><script>x</script>© 2024 {words}</p>"):
+        assert find_license(page).license == RESERVED, page
+    assert find_license(f"<p>{words}</p>").marks == ()  # without a sign of copyright, and outside notices, it is talk
+
+
+def test_a_script_that_speaks_of_licences_is_no_mark() -> None:
+    scripts = "<script>var t = '© 2024 X. All rights reserved. Licensed under CC BY 4.0'</script>"
+    assert find_license(f"{scripts}<p>x</p>{scripts}<footer>{scripts}<p>Licence? © 2024</p></footer>").marks == ()
 
 
 def test_marks_that_disagree() -> None:

@@ -259,6 +259,14 @@ def test_more_hosts_answer_beside_the_two() -> None:
         assert get(site, "http://echo.test/").status_code == 503 and get(site, f"{HANDBOOK}/about").status_code == 200
 
 
+def test_a_parameter_that_comes_twice_is_seen_twice() -> None:
+    """`query` has the last value, `values` all of them in order; a request made by hand needs no more than its query."""
+    def echo(request: Request) -> Reply: return json_reply([dict(request.query), request.values("a"), request.values("c")])
+    with PracticeSite(more_hosts={"echo.test": echo}) as site:
+        assert get(site, "http://echo.test/?a=1&b=&a=2").json() == [{"a": "2", "b": ""}, ["1", "2"], []]
+    assert Request("/", {"a": "1"}).values("a") == ["1"] and Request("/", {"a": "1"}) == Request("/", {"a": "1"}, pairs=[("a", "1")])
+
+
 def test_the_log_says_who_showed_a_key_and_never_which() -> None:
     """Authorization, Cookie and X-API-Key count; what they said is nowhere."""
     with PracticeSite() as site:
