@@ -30,7 +30,9 @@ setup(
     packages=["dsnotes", "dsnotes.lessons"],
     package_dir={"dsnotes": "dsnotes", "dsnotes.lessons": "nbs"},
     package_data={
-        "dsnotes": ["py.typed", "*.toml", "models/*", "handbook/*", "handbook/templates/*", "handbook/pages/*", "handbook/pages/*/*", "handbook/pages/*/*/*"],
+        "dsnotes": [
+            "py.typed", "*.toml", "models/*", "handbook/*", "handbook/templates/*", "handbook/pages/*", "handbook/pages/*/*",
+            "handbook/pages/*/*/*"],
         "dsnotes.lessons": ["*.ipynb", "images/*"],
     },
 )

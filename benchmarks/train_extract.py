@@ -23,7 +23,7 @@ import lzma
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,10 @@ def label_blocks(
     ends = np.cumsum([len(words) for words in said])
     total = np.append(0, np.cumsum(hit))
     share = (total[ends] - total[ends - [len(words) for words in said]]) / np.maximum([len(w) for w in said], 1)
-    runs = set(zip(marked, marked[1:], marked[2:]))
+    runs = set(zip(marked, marked[1:], marked[2:], strict=True))
     for number, words in enumerate(said):  # text that stands elsewhere than in the marked text is out of order
         if len(words) < 4 or share[number] >= .6: continue
-        own = list(zip(words, words[1:], words[2:]))
+        own = list(zip(words, words[1:], words[2:], strict=True))
         share[number] = max(share[number], sum(run in runs for run in own) / len(own))
     return share.astype(np.float32)
 
@@ -136,7 +136,7 @@ def thinned(sample: Sample, chance: np.random.Generator) -> tuple[Blocks, np.nda
     if kept.sum() < 8 or (sample.labels * kept).sum() < 1: kept[:] = True
     at = np.append(0, np.cumsum(kept))
 
-    def left(values: Sequence[Any]) -> list[Any]: return [value for value, keep in zip(values, kept) if keep]
+    def left(values: Sequence[Any]) -> list[Any]: return [value for value, keep in zip(values, kept, strict=True) if keep]
     thin = Blocks(left(blocks.texts), left(blocks.owner), left(blocks.linked), blocks.parent, blocks.tag, blocks.name,
         at[first].tolist(), at[last].tolist(), blocks.hidden)
     return thin, kept
@@ -170,7 +170,7 @@ def learn_names(samples: Sequence[Sample], many: int = NAMES) -> dict[str, int]:
                 names.append(names[page.parent[e]] | extract.name_parts(page.tag[e], page.name[e]))
             lengths = np.array([len(text.split()) for text in page.texts])
             weights = np.sqrt(np.minimum(lengths, 30)) / np.sqrt(max(lengths.sum(), 1))
-            for owner, label, weight in zip(page.owner, sample.labels, weights):
+            for owner, label, weight in zip(page.owner, sample.labels, weights, strict=True):
                 for name in names[owner]: yield name, host_of(sample.url), float(weight), float(label)
     return _most_telling(seen(), many, hosts=6, prior=1)
 
@@ -180,7 +180,7 @@ def learn_phrases(samples: Sequence[Sample], many: int = PHRASES) -> dict[str, i
     def seen() -> Iterable[tuple[str, str, float, float]]:
         for sample in samples:
             weight = len(sample.blocks) ** -.5
-            for text, label in zip(sample.blocks.texts, sample.labels):
+            for text, label in zip(sample.blocks.texts, sample.labels, strict=True):
                 words = text.lower().split()
                 if len(words) > 10: continue
                 for word in {word.strip(".,:!?()\"|") for word in words}:
@@ -229,7 +229,7 @@ def spread_back(gradients: Sequence[np.ndarray], features: PageFeatures) -> np.n
     upto = np.concatenate([nothing, np.cumsum(near, 0)])
     back = np.concatenate([gradients[0][1:], nothing]) + np.concatenate([nothing, gradients[1][:-1]])
     back += weight * (upto[high] - upto[low])
-    for gradient, group in zip(gradients[3:], [*features.groups, np.zeros(n, int)]):
+    for gradient, group in zip(gradients[3:], [*features.groups, np.zeros(n, int)], strict=True):
         order = np.argsort(group, kind="stable")
         starts = np.flatnonzero(np.diff(group[order], prepend=-1))
         sums = np.add.reduceat(gradient[order], starts) / np.add.reduceat(weight[order], starts)
@@ -280,7 +280,7 @@ class Net:
     def learn(self, lesson: Lesson, rate: float) -> None:
         """One step of Adam, with the weights decayed."""
         self.steps += 1
-        for at, (weights, gradient) in enumerate(zip(self.weights, self.gradients(lesson))):
+        for at, (weights, gradient) in enumerate(zip(self.weights, self.gradients(lesson), strict=True)):
             self.means[at] = .9 * self.means[at] + .1 * gradient
             self.squares[at] = .999 * self.squares[at] + .001 * gradient * gradient
             size = np.sqrt(self.squares[at] / (1 - .999 ** self.steps)) + 1e-6
@@ -307,7 +307,7 @@ def fit_scorer(
     """The kinds' regression and the networks, learnt from the pages."""
     chance = np.random.default_rng(seed + 5)
     features = [extract.block_features(sample.blocks, names, phrases) for sample in samples]
-    about = np.stack([extract.kind_features(s.html, s.url, f) for s, f in zip(samples, features)]).astype(float)
+    about = np.stack([extract.kind_features(s.html, s.url, f) for s, f in zip(samples, features, strict=True)]).astype(float)
     kinds = np.array([sample.kind for sample in samples])
     weights = fit_kinds(about, kinds)
     folds, told = np.array([fold_of(sample.url, "kind", 5) for sample in samples]), np.zeros((len(samples), len(KINDS)))
@@ -318,11 +318,11 @@ def fit_scorer(
     def ballot(votes: np.ndarray, words: np.ndarray) -> np.ndarray:
         return extract._ballot(votes[:, :2 if mode == "best" else 0], words)
     plain = {"mean": np.float32(0), "spread": np.float32(1), "limit": np.float32(1e9)}
-    raw = [extract._inputs(f, k, ballot(s.votes, f.words), plain) for s, f, k in zip(samples, features, told)]
+    raw = [extract._inputs(f, k, ballot(s.votes, f.words), plain) for s, f, k in zip(samples, features, told, strict=True)]
     every = np.concatenate(raw)
     weights |= {"mean": every.mean(0), "spread": every.std(0) + .1, "limit": np.float32(4)}
     lessons = []
-    for sample, own, kind in zip(samples, features, told):
+    for sample, own, kind in zip(samples, features, told, strict=True):
         lessons.append(Lesson(extract._inputs(own, kind, ballot(sample.votes, own.words), weights), sample.labels, own))
         for _ in range(COPIES):
             thin, kept = thinned(sample, chance)
@@ -335,7 +335,7 @@ def fit_scorer(
         orders = np.concatenate([net.chance.permutation(len(lessons)) for _ in range(EPOCHS)])
         for step, at in enumerate(tqdm(orders, desc=mode, disable=quiet)):
             net.learn(lessons[at], RATE * (1 - step / steps) + 1e-5)
-    parts = list(zip(*(net.weights for net in nets)))
+    parts = list(zip(*(net.weights for net in nets), strict=True))
     weights |= {
         "in": np.concatenate(parts[0], 1), "in_bias": np.concatenate(parts[1]), "middle": np.stack(parts[2]),
         "middle_bias": np.stack(parts[3]), "out": np.stack(parts[4])[:, :, 0], "out_bias": np.stack(parts[5])[:, 0]}
@@ -356,7 +356,7 @@ def try_out(samples: Sequence[Sample], folds: int, modes: Iterable[str], seed: i
                 kinds = scorer.kinds(sample.html, sample.url, features)
                 votes = extract._ballot(sample.votes[:, :2 if mode == "best" else 0], features.words)
                 kept = extract.choose_blocks(scorer.score(features, kinds, votes), features.words)
-                text = " ".join(text for text, keep in zip(sample.blocks.texts, kept) if keep)
+                text = " ".join(text for text, keep in zip(sample.blocks.texts, kept, strict=True) if keep)
                 scores[KINDS[sample.kind]].append(word_f1(text, sample.text))
         everything = [score for many in scores.values() for score in many]
         by_kind = "  ".join(f"{kind} {np.mean(scores[kind]):.3f}" for kind in KINDS if scores[kind])

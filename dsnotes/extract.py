@@ -680,7 +680,7 @@ def judge_page(
     kept = choose_blocks(likely, np.concatenate(words))
     return Judged(page, likely, kept, dict(zip(KINDS, kinds.tolist(), strict=True)))
 
-# %% ../nbs/14_extract.ipynb #79018f57
+# %% ../nbs/14_extract.ipynb #1a5c9506
 MOST_BLOCKS = 20_000  # blocks judged together; a longer page is judged in pieces, so that memory stays bounded
 
 def _parts(page:Blocks)->Iterator[Blocks]:
@@ -692,10 +692,11 @@ def _parts(page:Blocks)->Iterator[Blocks]:
         around = np.flatnonzero((first < stop) & (last > start) & (first < last))  # the page itself is the first
         number = np.zeros(len(parent), int)
         number[around] = np.arange(len(around))
-        tag, name, hidden = ([values[e] for e in around.tolist()] for values in (page.tag, page.name, page.hidden))
+        inside = around.tolist()
+        tag, name = [page.tag[e] for e in inside], [page.name[e] for e in inside]
         begins, ends = (np.clip(place[around] - start, 0, stop - start).tolist() for place in (first, last))
         yield Blocks(page.texts[start:stop], number[page.owner[start:stop]].tolist(), page.linked[start:stop],
-            number[parent[around]].tolist(), tag, name, begins, ends, hidden)
+            number[parent[around]].tolist(), tag, name, begins, ends, [page.hidden[e] for e in inside])
 
 # %% ../nbs/14_extract.ipynb #152ea06b
 @dataclass(frozen=True)

@@ -323,14 +323,11 @@ def _authors(tree:lxml_html.HtmlElement, links:list[Any], metas:dict[str, list[s
     names = [name for name in _names(lines, {}) if len(name.split()) <= 6 and not _NO_BYLINE.match(name)]
     return names[:1] if len({_fold(name) for name in names}) == 1 else []
 
-# %% ../nbs/07_metadata.ipynb #30957431
+# %% ../nbs/07_metadata.ipynb #71202abd
 _META_DATES = ("article:published_time", "datepublished", "article:published", "dcterms.issued", "dcterms.created",
     "dc.date.issued", "dc.date.created", "dcterms.date", "dc.date", "citation_publication_date", "citation_date",
     "citation_online_date", "parsely-pub-date", "sailthru.date", "pubdate", "publishdate", "publish-date",
     "publication_date", "date")
-_PUBLISHED = re.compile(r"publish|pubdate|posted|(?:entry|post|article)[_-]?(?:date|time)", re.I)
-_CHANGED = re.compile(r"\b(?:publi|posted|veröffentlicht|(updated?|modified|edited|revised|reviewed|changed|aktualisiert"
-    r"|geändert|mis à jour|modifié|actualizad[oa]|aggiornat[oa]|atualizado)\b)", re.I)
 
 def _declared_date(subject:dict[str, Any], metas:dict[str, list[str]])->str|None:
     "The day of publication that JSON-LD, microdata or `<meta>` state."
@@ -340,6 +337,12 @@ def _declared_date(subject:dict[str, Any], metas:dict[str, list[str]])->str|None
     for value in declared:
         if day := iso_date(_text(value)): return day
     return None
+
+# %% ../nbs/07_metadata.ipynb #45a4c5b3
+_PUBLISHED = re.compile(r"publish|pubdate|posted|(?:entry|post|article)[_-]?(?:date|time)", re.I)
+_CHANGED = re.compile(  # what names a change is captured, what names a publication is not
+    r"\b(?:publi|posted|veröffentlicht|(updated?|modified|edited|revised|reviewed|changed|aktualisiert|geändert"
+    r"|mis à jour|modifié|actualizad[oa]|aggiornat[oa]|atualizado)\b)", re.I)
 
 def _shown_date(tree:lxml_html.HtmlElement, page:dict[str, list[Any]])->str|None:
     "The day of publication that readers see, if all that is shown is one and the same day."
@@ -418,7 +421,7 @@ def page_metadata(
     return Metadata(title, "; ".join(author) or None, day, find_language(tree), site or None, description or None,
                     tuple(types), _canonical(page["link"], _base(page, url)))
 
-# %% ../nbs/07_metadata.ipynb #eb977468
+# %% ../nbs/07_metadata.ipynb #0c75325a
 def find_language(
     tree:lxml_html.HtmlElement, # A parsed page
 )->str|None: # "en", "fr", …; None when the page does not say
@@ -432,7 +435,7 @@ def _absolute(url:str, address:str)->str:
     except ValueError: return address.strip()  # not an address at all
 
 def _base(page:dict[str, list[Any]], url:str)->str:
-    "What relative addresses of the page begin from: the first `<base href>`, or the page's own (HTML, section 2.4.3)."
+    "What relative addresses begin from: the first `<base href>`, or the page's own address (HTML, section 2.4.3)."
     return next((_absolute(url, node.get("href")) for node in page["base"] if node.get("href")), url)
 
 def _canonical(links:list[Any], url:str)->str|None:
@@ -579,7 +582,7 @@ _GIVES = re.compile(  # words that give a licence, and do not only speak of it
     r"licen[cs](?:ed|e\s*:)|lizen(?:ziert|z\s*:)|\b(?:under|unter|sous|bajo|sotto|sob|onder|available|released"
     r"|published|reuse|re-use|copyright|rights|text:)|©|\(c\)", re.I)
 
-# %% ../nbs/07_metadata.ipynb #49e799cc
+# %% ../nbs/07_metadata.ipynb #5ae3a08a
 _RIGHTS = ("reserv", "droits", "iservat", "rbeh", "zastrze", "yhrazena", "sakl", "щищ", "ЩИЩ", "保留", "版", "無断")
 _STEMS = [stem.encode() for stem in (  # a sentence that names a licence has one of these, or "CC BY"
     "licen", "lizenz", "commons", "gpl", "gfdl", "MIT", "apache", "bsd", "MPL", "odbl", *_RIGHTS)]
@@ -587,7 +590,7 @@ _CC = re.compile("cc(?: |-|\xa0|‐|‑|‒|–)?(?:by|0)".encode())
 _SIGNS = ("©", "(c)", "opyright")
 
 def _stems(words:bytes)->list[str]: # ["LICEN", "Licen"]
-    "The pieces of licences' names that are on the page, as they are written there; and signs, if rights are reserved."
+    "The pieces of licences' names that are on the page, as it writes them; and signs, if rights are reserved."
     small = words.lower()
     found = {words[slice(*cc.span())] for cc in islice(_CC.finditer(small), _MARKS)}
     for stem in _STEMS:
@@ -595,8 +598,9 @@ def _stems(words:bytes)->list[str]: # ["LICEN", "Licen"]
         for _ in range(_MARKS):
             if (place := where.find(stem, place + 1)) < 0: break
             found.add(words[place:place + len(stem)])
-    if any(stem.decode().lower() in _RIGHTS for stem in found): found.update(sign for sign in map(str.encode, _SIGNS) if sign in words)
-    return sorted(stem.decode() for stem in found)
+    stems = [stem.decode() for stem in sorted(found)]
+    if not any(stem.lower() in _RIGHTS for stem in stems): return stems
+    return [*stems, *(sign for sign in _SIGNS if sign.encode() in words)]
 
 # %% ../nbs/07_metadata.ipynb #132a70d9
 _PAGE = ("html", "body", "main", "article", "h1")  # what is one of these, or holds one, is the page and no notice
