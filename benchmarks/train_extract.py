@@ -97,10 +97,10 @@ def label_blocks(
     ends = np.cumsum([len(words) for words in said])
     total = np.append(0, np.cumsum(hit))
     share = (total[ends] - total[ends - [len(words) for words in said]]) / np.maximum([len(w) for w in said], 1)
-    runs = set(zip(marked, marked[1:], marked[2:], strict=True))
+    runs = set(zip(marked, marked[1:], marked[2:], strict=False))
     for number, words in enumerate(said):  # text that stands elsewhere than in the marked text is out of order
         if len(words) < 4 or share[number] >= .6: continue
-        own = list(zip(words, words[1:], words[2:], strict=True))
+        own = list(zip(words, words[1:], words[2:], strict=False))
         share[number] = max(share[number], sum(run in runs for run in own) / len(own))
     return share.astype(np.float32)
 
