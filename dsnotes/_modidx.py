@@ -413,6 +413,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'dsnotes.extract._forward': ('extract.html#_forward', 'dsnotes/extract.py'),
                                  'dsnotes.extract._head_only': ('extract.html#_head_only', 'dsnotes/extract.py'),
                                  'dsnotes.extract._inputs': ('extract.html#_inputs', 'dsnotes/extract.py'),
+                                 'dsnotes.extract._is_heading': ('extract.html#_is_heading', 'dsnotes/extract.py'),
                                  'dsnotes.extract._is_hidden': ('extract.html#_is_hidden', 'dsnotes/extract.py'),
                                  'dsnotes.extract._is_huge': ('extract.html#_is_huge', 'dsnotes/extract.py'),
                                  'dsnotes.extract._joined': ('extract.html#_joined', 'dsnotes/extract.py'),

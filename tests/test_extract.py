@@ -1,6 +1,7 @@
 """Pages into text: what the lesson does not need to show."""
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import subprocess
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, copy_project
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -422,9 +423,12 @@ def test_xray_shows_words_and_never_markup() -> None:
     assert repr(xray("")) == "no text: 0 of 0 blocks, 0 of 0 words kept" and picture.judged.kind in KINDS
 
 
-def test_the_weights_are_packed(tmp_path: Path) -> None:
-    """setup.py names the weights among the package's data, and MANIFEST.in among the sources; the file is a plain .npz."""
-    assert '"models/*"' in (ROOT / "setup.py").read_text(encoding="utf-8")
-    assert "recursive-include dsnotes/models *" in (ROOT / "MANIFEST.in").read_text(encoding="utf-8")
-    with zipfile.ZipFile(ROOT / "dsnotes" / "models" / "blocks.npz") as archive:
-        assert {"vocabulary.npy", "lexicon.npy", "best.in.npy", "fast.in.npy"} <= set(archive.namelist())
+def test_the_wheel_has_the_weights(tmp_path: Path) -> None:
+    """The wheel, built offline from a copy, carries the same weights, and they are plain arrays."""
+    copy = copy_project(tmp_path)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", copy / "dist", copy]
+    subprocess.run(command, check=True, capture_output=True)
+    with zipfile.ZipFile(next((copy / "dist").glob("dsnotes-*.whl"))) as wheel: stored = wheel.read("dsnotes/models/blocks.npz")
+    assert stored == (ROOT / "dsnotes" / "models" / "blocks.npz").read_bytes()
+    with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+        assert {"vocabulary", "lexicon", "best.in", "fast.in"} <= set(arrays.files)
