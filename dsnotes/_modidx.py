@@ -427,6 +427,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'dsnotes.extract._parts': ('extract.html#_parts', 'dsnotes/extract.py'),
                                  'dsnotes.extract._phrases': ('extract.html#_phrases', 'dsnotes/extract.py'),
                                  'dsnotes.extract._places': ('extract.html#_places', 'dsnotes/extract.py'),
+                                 'dsnotes.extract._product': ('extract.html#_product', 'dsnotes/extract.py'),
                                  'dsnotes.extract._read': ('extract.html#_read', 'dsnotes/extract.py'),
                                  'dsnotes.extract._roles': ('extract.html#_roles', 'dsnotes/extract.py'),
                                  'dsnotes.extract._select': ('extract.html#_select', 'dsnotes/extract.py'),

@@ -433,16 +433,24 @@ def _means(hidden:np.ndarray, features:PageFeatures)->list[np.ndarray]: # (n_blo
         means.append((np.add.reduceat(heavy[order], starts) / np.add.reduceat(weight[order], starts))[group])
     return [*means, np.broadcast_to(upto[-1] / load[-1], hidden.shape).astype(np.float32)]
 
-# %% ../nbs/14_extract.ipynb #26593cf5
+# %% ../nbs/14_extract.ipynb #6e5e651f
+def _product(rows:np.ndarray, weights:np.ndarray)->np.ndarray: # (n_rows, n_columns)
+    "A product, a few rows at a time: too small for BLAS to start threads, whose waiting would cost more."
+    product = np.empty((len(rows), weights.shape[1]), np.float32)
+    step = max(250_000 // weights.size, 1)
+    for start in range(0, len(rows), step):
+        np.matmul(rows[start:start + step], weights, out=product[start:start + step])
+    return product
+
 def _forward(w:Mapping[str, np.ndarray], x:np.ndarray, features:PageFeatures)->np.ndarray:
     "The networks' mean probability: two layers, between which each block hears of its neighbours and its like."
-    hidden = x @ w["in"] + w["in_bias"]
+    hidden = _product(x, w["in"]) + w["in_bias"]
     hidden = np.maximum(hidden, .01 * hidden)
     heard, total = [hidden, *_means(hidden, features)], np.zeros(len(x))
     width = w["in"].shape[1] // len(w["out"])
     for net in range(len(w["out"])):
         own = slice(net * width, (net + 1) * width)
-        above = np.concatenate([part[:, own] for part in heard], 1) @ w["middle"][net] + w["middle_bias"][net]
+        above = _product(np.concatenate([part[:, own] for part in heard], 1), w["middle"][net]) + w["middle_bias"][net]
         above = np.maximum(above, .01 * above) @ w["out"][net] + w["out_bias"][net]
         total += 1 / (1 + np.exp(-np.clip(above, -30, 30)))
     return total / len(w["out"])
