@@ -433,7 +433,7 @@ def _means(hidden:np.ndarray, features:PageFeatures)->list[np.ndarray]: # (n_blo
         means.append((np.add.reduceat(heavy[order], starts) / np.add.reduceat(weight[order], starts))[group])
     return [*means, np.broadcast_to(upto[-1] / load[-1], hidden.shape).astype(np.float32)]
 
-# %% ../nbs/14_extract.ipynb #6e5e651f
+# %% ../nbs/14_extract.ipynb #07a5e348
 def _product(rows:np.ndarray, weights:np.ndarray)->np.ndarray: # (n_rows, n_columns)
     "A product, a few rows at a time: too small for BLAS to start threads, whose waiting would cost more."
     product = np.empty((len(rows), weights.shape[1]), np.float32)
@@ -450,7 +450,8 @@ def _forward(w:Mapping[str, np.ndarray], x:np.ndarray, features:PageFeatures)->n
     width = w["in"].shape[1] // len(w["out"])
     for net in range(len(w["out"])):
         own = slice(net * width, (net + 1) * width)
-        above = _product(np.concatenate([part[:, own] for part in heard], 1), w["middle"][net]) + w["middle_bias"][net]
+        said = np.concatenate([part[:, own] for part in heard], 1)
+        above = _product(said, w["middle"][net]) + w["middle_bias"][net]
         above = np.maximum(above, .01 * above) @ w["out"][net] + w["out_bias"][net]
         total += 1 / (1 + np.exp(-np.clip(above, -30, 30)))
     return total / len(w["out"])
