@@ -1,6 +1,6 @@
 """Main content: `extract_page` against trafilatura and Resiliparse, by word F1 and by pages a CPU-second.
 
-PAGES is a .jsonl or .jsonl.xz of pages whose main text was marked by hand: `html`, `url`, `page_type`, `text` on each
+PAGES is a .jsonl or .jsonl.xz of pages whose main text was marked: `html`, `url`, `page_type`, `text` on each
 line (the WCXB dev split, CC BY 4.0, Murrough Foley, has this form). Only the half of the hosts that the scorer has never
 seen is measured (train_extract.py says how the halves are made; `--half 0` shows the other one). Pages whose text was
 not marked (null) cannot be scored and are left out. Without PAGES, the handbook of the practice site is taken, whose

@@ -16,8 +16,6 @@ Speed is measured on the same pages, from text ("text", parsing included) and fr
 """
 from __future__ import annotations
 
-import json
-import lzma
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -28,6 +26,7 @@ from urllib.parse import urlsplit
 
 from lxml import html as lxml_html
 from timing import argument_parser, ratios, run_rounds, show_times, write_result
+from train_extract import read_pages
 
 from dsnotes.metadata import page_metadata, parse_page
 from dsnotes.practice import handbook_truth, page_html
@@ -68,9 +67,7 @@ def readers() -> dict[str, Reader]:
 
 def load_pages(path: Path) -> list[Labelled]:
     """The pages of a file of JSON lines, compressed or not."""
-    with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file if line.strip()]
-    return [Labelled(row["url"], row["html"], {field: row.get(field) for field in FIELDS}) for row in rows]
+    return [Labelled(row["url"], row["html"], {field: row.get(field) for field in FIELDS}) for row in read_pages(path)]
 
 
 def handbook_pages() -> list[Labelled]:

@@ -1,6 +1,6 @@
 """Train the scorer of 14 extract: which blocks of a page are its main content.
 
-The data are pages whose main text was marked by hand: one JSON object a line with `html`, `url`, `page_type` and `text`
+The data are pages whose main text was marked (by models, then reviewed): one JSON object a line with `html`, `url`, `page_type` and `text`
 (the WCXB dev split, CC BY 4.0, Murrough Foley, has this form). Pages are split by host, by a hash, into two halves: the
 scorer is trained on one and never sees the other, which `benchmarks/extraction.py` reports. `--folds` measures by
 cross-validation inside the training half, for trying things out; without it, the scorer is written to `--out`.

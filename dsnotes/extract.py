@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['ENGINE_CHARS', 'ENGINE_BLOCKS', 'KINDS', 'MODES', 'WITNESSES', 'MOST_BLOCKS', 'FEW_WORDS', 'run_engines', 'Blocks',
            'read_blocks', 'name_parts', 'PageFeatures', 'block_features', 'kind_features', 'Scorer', 'engine_votes',
-           'choose_blocks', 'blocks_markdown', 'html_markdown', 'load_scorer', 'Judged', 'judge_page', 'Xray', 'xray',
-           'Page', 'extract_page', 'select_fields', 'select_rows', 'page_documents']
+           'choose_blocks', 'blocks_markdown', 'rows_markdown', 'html_markdown', 'load_scorer', 'Judged', 'judge_page',
+           'Xray', 'xray', 'Page', 'extract_page', 'select_fields', 'select_rows', 'page_documents']
 
-# %% ../nbs/14_extract.ipynb #f4ca90bc
+# %% ../nbs/14_extract.ipynb #1501cc8b
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from lxml import etree
 from lxml import html as lxml_html
 from soupsieve import SelectorSyntaxError
 
-from .decode import decode_html, page_bytes, parse_page, tame_page
+from .decode import CROWDED, decode_html, page_bytes, parse_page, tame_page
 from .fetch import Response
 from .metadata import find_license, json_ld, page_metadata
 from .records import documents
@@ -87,7 +87,7 @@ class Blocks:
 
     def __len__(self)->int: return len(self.texts)
 
-# %% ../nbs/14_extract.ipynb #c758563a
+# %% ../nbs/14_extract.ipynb #f0088954
 class _BlockReader:
     "What lxml's parser calls for every tag and text; builds `blocks`."
     def __init__(self)->None:
@@ -129,7 +129,7 @@ class _BlockReader:
         if attributes:
             name = f"{get('class', '')} {get('id', '')} {get('role', '')} {get('itemprop', '')}"
             hidden = hidden or _is_hidden(attributes)
-        if len(self.open) > _MOST_NESTED or len(attributes) > _MOST_ATTRIBUTES: raise _Unruly
+        if len(self.open) > _MOST_NESTED or len(attributes) > CROWDED: raise _Unruly
         if tag == "pre": self.pre += 1
         b.parent.append(self.open[-1]); b.tag.append(tag); b.name.append(name); b.hidden.append(hidden)
         self.open.append(len(b.first)); b.first.append(len(b.texts)); b.last.append(0)
@@ -148,7 +148,7 @@ class _BlockReader:
         for element in self.open: self.blocks.last[element] = len(self.blocks.texts)
         return self.blocks
 
-# %% ../nbs/14_extract.ipynb #251e8b0a
+# %% ../nbs/14_extract.ipynb #a60abc44
 def _is_hidden(attributes:Mapping[str, str])->bool:
     "Whether an element says that it is not shown."
     if "hidden" in attributes or attributes.get("aria-hidden") == "true": return True
@@ -185,7 +185,7 @@ class _Unruly(Exception):
 
 _LONGEST_TAG = 100_000  # bytes; the attributes of a longer one may take minutes to parse
 _TAG_START = re.compile(rb"<[a-zA-Z]")
-_MOST_NESTED, _MOST_ATTRIBUTES = 600, 500
+_MOST_NESTED = 600
 _PIECE = 250_000  # bytes; after each, an unruly page can be left
 
 def _is_huge(piece:bytes)->bool: # Of what stands between two ">": whether a tag in it is longer than _LONGEST_TAG
@@ -540,7 +540,7 @@ def _code_language(page:Blocks, element:int)->str:
         element = page.parent[element]
     return ""
 
-# %% ../nbs/14_extract.ipynb #8c19830e
+# %% ../nbs/14_extract.ipynb #38c19bb9
 def blocks_markdown(
     page:Blocks, # From `read_blocks`
     kept:Sequence[bool]|np.ndarray|None=None, # (n_blocks,) which blocks to write; None: all
@@ -556,7 +556,7 @@ def blocks_markdown(
         above = list(takewhile(lambda pair: not pair[1].row, blocks)) if table else []  # a caption
         rows = _table_rows(page, blocks[len(above):]) if table else []
         parts += [_paragraph(page, page.texts[i], role, seen) for i, role in (above if rows else blocks)]
-        if rows: parts.append((_table(rows), 0))
+        if rows: parts.append((rows_markdown(_whole_rows(rows)), 0))
     return _joined(parts)
 
 # %% ../nbs/14_extract.ipynb #5eba4466
@@ -611,7 +611,7 @@ def _table_rows(page:Blocks, blocks:Sequence[tuple[int, _Role]])->list[dict[int,
     if len(cells) < 2 or max(map(len, cells.values())) < 2 or sum(sizes) > _CELL_WORDS * len(sizes): return []
     return list(cells.values()) if width * len(cells) <= _EMPTY_CELLS * len(sizes) else []
 
-# %% ../nbs/14_extract.ipynb #25cc80a8
+# %% ../nbs/14_extract.ipynb #f236ba63
 def _cells(page:Blocks, row:int)->list[int]:
     "The cells of a row in order, the empty ones too; cells stand close behind their row."
     cells, element = [], row + 1
@@ -620,11 +620,20 @@ def _cells(page:Blocks, row:int)->list[int]:
         element += 1
     return cells
 
-def _table(rows:Sequence[Mapping[int, str]])->str:
-    "A Markdown table, its first row the head."
+def _whole_rows(rows:Sequence[Mapping[int, str]])->list[list[str]]:
+    "Every row with all columns."
     width = max(max(row) for row in rows) + 1
-    lines = ["| " + " | ".join(row.get(n, "").replace("|", "\\|") for n in range(width)) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
+    return [[row.get(n, "") for n in range(width)] for row in rows]
+
+def rows_markdown(
+    rows:Iterable[Iterable[object]], # (rows, cells); the first row is the head, the others may be short
+)->str: # Markdown; "" for no rows
+    "Rows as a Markdown table (GitHub's Markdown, section 4.10); None is an empty cell."
+    cells = [[str("" if v is None else v).replace("|", "\\|").replace("\n", " ") for v in row] for row in rows]
+    width = max(map(len, cells), default=0)
+    if cells: cells[0] += [""] * (width - len(cells[0]))
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    return "\n".join([*lines[:1], "|" + " --- |" * width, *lines[1:]]) if lines else ""
 
 # %% ../nbs/14_extract.ipynb #93457ff1
 def html_markdown(
@@ -842,17 +851,20 @@ def select_fields(
     soup = BeautifulSoup(html, "lxml") if isinstance(html, str) else html
     return {name: _select(soup, name, selector) for name, selector in fields.items()}
 
-# %% ../nbs/14_extract.ipynb #ab2500da
+# %% ../nbs/14_extract.ipynb #3871a26d
 def _select(soup:BeautifulSoup|Tag, name:str, selector:str)->Any:
     "One field: a text, a list of texts, or None."
     found = re.fullmatch(r"\s*(.*?)\s*(?:@([\w:-]+))?\s*(\*?)\s*", selector, re.S)
     css, attribute, every = found.groups() if found else ("", None, "")
-    try: nodes = soup.select(css, limit=0 if every else 1) if css else [soup]
-    except SelectorSyntaxError as error:
-        why = str(error).splitlines()[0]
-        raise ValueError(f"fields[{name!r}]: {selector!r} is not a CSS selector: {why}") from None
+    nodes = _matches(soup, css, f"fields[{name!r}]: {selector!r}", limit=0 if every else 1) if css else [soup]
     values = [_field_value(node, attribute) for node in nodes]
     return [value for value in values if value is not None] if every else next(iter(values), None)
+
+def _matches(soup:BeautifulSoup|Tag, css:str, place:str, limit:int=0)->Sequence[Tag]:
+    "The elements at a selector, or the error that says what is wrong with it, and where."
+    try: return soup.select(css, limit=limit)
+    except SelectorSyntaxError as error:
+        raise ValueError(f"{place} is not a CSS selector: {str(error).splitlines()[0]}") from None
 
 def _field_value(node:Tag, attribute:str|None)->str|None:
     "The words of an element, or what an attribute says."
@@ -860,7 +872,7 @@ def _field_value(node:Tag, attribute:str|None)->str|None:
     value = node.get(attribute)
     return " ".join(value) if isinstance(value, list) else value
 
-# %% ../nbs/14_extract.ipynb #c6d05944
+# %% ../nbs/14_extract.ipynb #423d5356
 def select_rows(
     html:str, # A page as text
     each:str, # The selector of what is repeated: "li.product"
@@ -868,11 +880,7 @@ def select_rows(
 )->list[dict[str, Any]]: # One row an element, in the order of the page
     "The same fields of everything that is repeated on a page: a row a product, a post, a table row."
     soup = BeautifulSoup(html, "lxml")
-    try: parts = soup.select(each)
-    except SelectorSyntaxError as error:
-        why = str(error).splitlines()[0]
-        raise ValueError(f"each: {each!r} is not a CSS selector: {why}") from None
-    return [select_fields(part, fields) for part in parts]
+    return [select_fields(part, fields) for part in _matches(soup, each, f"each: {each!r}")]
 
 # %% ../nbs/14_extract.ipynb #3fe84a5d
 def page_documents(

@@ -6,7 +6,7 @@
 __all__ = ['Reader', 'READERS', 'KINDS', 'Unreadable', 'Part', 'ReadOptions', 'file_kind', 'read_bytes', 'find_files',
            'iter_files', 'read_files']
 
-# %% ../nbs/16_files.ipynb #073acea1
+# %% ../nbs/16_files.ipynb #37ee6ff8
 import csv
 import hashlib
 import io
@@ -41,7 +41,7 @@ from lxml import etree
 from tqdm import tqdm
 
 from .decode import decode_html, decode_text
-from .extract import extract_page
+from .extract import extract_page, rows_markdown
 from .metadata import parse_page
 from .records import documents, mark_dropped, replace_surrogates
 from .sources import spdx_id
@@ -123,7 +123,7 @@ def _language(tag:object)->str|None:
     found = re.match(r"\s*([a-z]{2})(?![a-z])", str(tag or ""), re.I)
     return found[1].lower() if found else None
 
-# %% ../nbs/16_files.ipynb #9fcb6f9a
+# %% ../nbs/16_files.ipynb #fe4bba79
 def _markdown(html:str)->str:
     "A whole piece of HTML as Markdown: headings, lists and tables, nothing judged."
     from resiliparse.extract.html2text import extract_plain_text
@@ -134,7 +134,7 @@ def _markdown(html:str)->str:
         rows = _data_rows(table)
         if max(map(len, rows), default=0) < 2 or table.getparent() is None: continue
         block = etree.Element("pre")
-        block.text, block.tail = _markdown_table(rows), table.tail
+        block.text, block.tail = rows_markdown(rows), table.tail
         table.getparent().replace(table, block)
     whole = etree.tostring(tree, encoding="unicode", method="html")
     return re.sub(r"(?m)^ +• ", "- ", str(extract_plain_text(whole, preserve_formatting=True))).strip()
@@ -146,15 +146,6 @@ def _data_rows(table:Any)->list[list[str]]: # (rows, cells)
     if not nested <= {("tr", "table"), ("td", "tr"), ("th", "tr")}: return []
     for block in table.iter("p", "div", "br", "li"): block.tail = f" {block.tail or ''}"
     return [[" ".join(cell.text_content().split()) for cell in row.iter("td", "th")] for row in table.iter("tr")]
-
-# %% ../nbs/16_files.ipynb #01c34460
-def _markdown_table(rows:Iterable[Iterable[object]])->str:
-    "Rows as a Markdown table, the first as its head; the others may be short (GitHub's Markdown, section 4.10)."
-    cells = [[str("" if v is None else v).replace("|", "\\|").replace("\n", " ") for v in row] for row in rows]
-    width = max(map(len, cells), default=0)
-    if cells: cells[0] += [""] * (width - len(cells[0]))
-    lines = ["| " + " | ".join(row) + " |" for row in cells]
-    return "\n".join([*lines[:1], "|" + " --- |" * width, *lines[1:]]) if lines else ""
 
 # %% ../nbs/16_files.ipynb #e7489ebe
 _TEXT_NAMES = (
@@ -203,7 +194,7 @@ def _shown(value:object)->str:
     if isinstance(value, bytes): return f"({len(value)} bytes)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
-# %% ../nbs/16_files.ipynb #f8305145
+# %% ../nbs/16_files.ipynb #e40d47a4
 _SLOT = re.compile(r"\{([^{}]+)\}")
 
 def _row_texts(
@@ -223,7 +214,7 @@ def _whole_table(rows:Iterable[_Row], place:str, about:Mapping[str, Any])->Part:
     kept = list(rows)
     names = list(dict.fromkeys(name for row in kept for name in row))
     lines = [names, *([_shown(row.get(name)) for name in names] for row in kept)]
-    return Part(_markdown_table(lines), place.rstrip("?&"), {}, {**about, "rows": len(kept)})
+    return Part(rows_markdown(lines), place.rstrip("?&"), {}, {**about, "rows": len(kept)})
 
 # %% ../nbs/16_files.ipynb #dbad4539
 def _read_csv(data:bytes, options:ReadOptions=ReadOptions())->Iterator[Part]: # one a row

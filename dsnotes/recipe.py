@@ -7,7 +7,7 @@ __all__ = ['PAGING', 'Asked', 'CARD', 'Source', 'Recipe', 'read_recipe', 'collec
            'cleaning_stages', 'clean', 'ask', 'Built', 'build', 'markdown_table', 'count_values', 'dataset_card', 'Run',
            'run_recipe', 'quiet_datasets', 'write_run', 'demo_recipe', 'run_demo', 'trace_record', 'describe']
 
-# %% ../nbs/70_recipe.ipynb #e3950764
+# %% ../nbs/70_recipe.ipynb #6bf67227
 import dataclasses
 import json
 import os
@@ -32,7 +32,7 @@ from dsnotes.api import (
 from .causal import DatasetDict, assign_split, causal_dataset, save_dataset
 from .crawl import crawl
 from .dedup import drop_exact_duplicates
-from .extract import decode_html, page_documents
+from .extract import decode_html, page_documents, rows_markdown
 from .fetch import Fetcher
 from .format import format_documents
 from .guard import Key, shown_url
@@ -259,17 +259,15 @@ def build(
     qa = qa_dataset(examples, test_share=recipe.test_share) if examples else None
     return Built(rows, tokenizer, causal, qa, reported)
 
-# %% ../nbs/70_recipe.ipynb #4e92491a
+# %% ../nbs/70_recipe.ipynb #fd8a8966
 def markdown_table(
     table:pa.Table, # A small table
 )->str: # Markdown
     "A table in Markdown; numbers with thousands separators, null as a dash."
     def cell(value:object)->str:
         if value is None: return "–"
-        return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
-    rows = [[cell(value) for value in row.values()] for row in table.to_pylist()]
-    lines = [table.column_names, ["---"] * table.num_columns, *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    return rows_markdown([table.column_names, *([cell(v) for v in row.values()] for row in table.to_pylist())])
 
 def count_values(
     table:pa.Table, # Any table
