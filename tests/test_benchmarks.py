@@ -24,6 +24,7 @@ SMALL = {  # benchmark -> (arguments that keep it short, packages it compares wi
     "warc.py": (["--rounds", "1", "--pages", "40"], ["warcio", "fastwarc"]),
     "extraction.py": (["--rounds", "1", "--timed", "4"], ["trafilatura", "resiliparse"]),
     "crawl_scrapy.py": (["--rounds", "1"], ["scrapy"]),
+    "words.py": (["--rounds", "1"], ["numpy"]),
 }
 
 
