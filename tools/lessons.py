@@ -31,6 +31,7 @@ NBS = ROOT / "nbs"
 EXPORT = re.compile(r"^#\|\s*export\b", re.M)
 FENCE = re.compile(r"```python\n(# (?:solution|falls short)[^\n]*\n.*?)```", re.S)
 CELL_SECONDS = 120
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def lesson_paths() -> list[Path]:
@@ -112,15 +113,17 @@ def run(nb: NotebookNode, extra: list[str] | None = None) -> NotebookNode:
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
         NotebookClient(nb, kernel_name="python3", timeout=CELL_SECONDS, record_timing=False, resources=resources).execute()
+    nb.metadata.pop("widgets", None)
     for cell in nb.cells:
         if cell.cell_type == "code": cell.outputs, cell.execution_count = clean_outputs(cell.outputs), None
     return nb
 
 
 def clean_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Outputs as they are committed: no counters, no metadata, no progress bars (stderr), one stream instead of its pieces."""
+    """Outputs as they are committed: no counters, metadata, progress bars (stderr) or widgets; one stream instead of pieces."""
     kept: list[NotebookNode] = []
     for output in outputs:
+        if WIDGET in output.get("data", {}): continue  # lives in its kernel only, under an id of that day
         if output.output_type == "stream":
             if output.name == "stderr": continue
             if kept and kept[-1].output_type == "stream": kept[-1].text += output.text; continue
