@@ -5,13 +5,16 @@ import unicodedata
 
 import ftfy
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from ftfy.badness import MOJIBAKE_CATEGORIES, is_bad
+from ftfy.chardata import CHARMAP_ENCODINGS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dsnotes import normalize as module
 from dsnotes.normalize import (
+    GATES,
     STEPS,
     compose_characters,
     count_fixes,
@@ -37,6 +40,76 @@ garbled = st.text(max_size=20).map(lambda text: text.encode("utf-8", "ignore").d
 def test_gate_lets_by_only_what_ftfy_leaves(text: str) -> None:
     if is_bad(text): assert module._SUSPECT.search(text)
     assert repair_mojibake(text) == ftfy.fix_encoding(text)
+
+
+def picked(name: str, *texts: str) -> list[bool]:
+    """Which texts the gate of a step lets through."""
+    return pc.match_substring_regex(pa.array(texts, pa.string()), GATES[name]).to_pylist()
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.one_of(texts, garbled, st.text(st.sampled_from(TRICKY), max_size=8)))
+def test_every_gate_lets_by_only_what_its_step_leaves(text: str) -> None:
+    for name, step in STEPS.items(): assert picked(name, text) == [True] or step(text) == text
+    if is_bad(text): assert picked("mojibake", text) == [True]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.characters(min_codepoint=0x80, exclude_categories=["Cs"]), min_size=1, max_size=12),
+       st.sampled_from([*CHARMAP_ENCODINGS, "latin-1"]), st.integers(1, 2))
+def test_gate_finds_mojibake_of_every_encoding(meant: str, encoding: str, rounds: int) -> None:
+    text = f"It says: {meant}."
+    for _ in range(rounds): text = text.encode("utf-8").decode(encoding, "replace")
+    if ftfy.fix_encoding(text) != text: assert picked("mojibake", text) == [True]
+    assert module._normalize_piece(pa.array([text]))[0].to_pylist() == [normalize_text(text)]
+
+
+def test_gates_know_every_blank_and_every_character() -> None:
+    blanks = [chr(code) for code in range(0x110000) if chr(code).isspace() and chr(code) != "\n"]
+    assert all(picked("whitespace", *(f"a{blank}\nb" for blank in blanks), *(f"a{blank}" for blank in blanks)))
+    assert not any(picked("whitespace", "", "a", " a", "a\n\n\nb", "a \tb"))
+    everything = [chr(code) for code in range(0x110000) if not 0xd800 <= code < 0xe000]
+    for name in ("line ends", "invisible characters", "composed characters"):
+        seen = picked(name, *everything)
+        assert all(hit or STEPS[name](char) == char for hit, char in zip(seen, everything, strict=True))
+
+
+def test_gate_falls_back_when_ftfy_writes_what_re2_cannot_read() -> None:
+    assert module._mojibake_gate(r"(?<=a)\w") == r"[^\x00-\x7f]"
+    assert module._mojibake_gate("a [ #] # a comment\n | b") == "a[ #]|b"
+    assert ftfy.fix_encoding("".join(map(chr, range(128)))) == "".join(map(chr, range(128)))
+
+
+def test_only_rows_that_need_a_step_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name, step in STEPS.items():
+        monkeypatch.setitem(STEPS, name, lambda text, name=name, step=step: calls.append(name) or step(text))
+    rows = ["plain text\nof two lines"] * 1000 + ["a\r\nb", "end  ", "cafe\u0301"]
+    assert normalize(pa.table({"text": rows}))["text"].to_pylist() == [*rows[:1000], "a\nb", "end", "café"]
+    assert sorted(calls) == ["composed characters", "line ends", "whitespace"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(st.none(), texts, garbled), max_size=8))
+def test_column_is_the_function_row_by_row(rows: list[str | None]) -> None:
+    table = pa.table({"text": pa.chunked_array([pa.array(["skipped", *rows]).cast(pa.string()).slice(1)])})
+    assert normalize(table)["text"].to_pylist() == [None if text is None else normalize_text(text) for text in rows]
+    told = [{fix.step for fix in explain_fixes(text or "").fixes} for text in rows]
+    assert count_fixes(table)["rows"].to_pylist() == [sum(name in steps for steps in told) for name in STEPS]
+
+
+def test_a_step_that_another_one_undoes_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STEPS, "line ends", lambda text: text.replace("\r", "\x07"))
+    monkeypatch.setitem(STEPS, "invisible characters", lambda text: text.replace("\x07", "\r"))
+    assert normalize(pa.table({"text": ["a\rb"]}))["text"].to_pylist() == ["a\rb"] == [normalize_text("a\rb")]
+
+
+def test_pieces_are_the_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pa.table({"text": pa.chunked_array([["donâ€™t", None, "x" * 50], [], ["a\r\n" * 20, ""]])})
+    whole = normalize(table)
+    monkeypatch.setattr(module, "_PIECE", 10)
+    assert normalize(table) == whole
+    assert whole["text"].to_pylist() == ["don’t", None, "x" * 50, normalize_text("a\r\n" * 20), ""]
 
 
 @settings(max_examples=600, deadline=None)
@@ -126,8 +199,11 @@ def test_long_stretches_are_shown_whole() -> None:
 
 
 def test_long_lines_are_linear_enough() -> None:
-    for text in ["- " * 500_000, "`" * 500_000 + "x", "\u200b" * 500_000, "\x1b[" * 300_000, "word " * 200_000]:
-        assert normalize_text(normalize_text(text)) == normalize_text(text)
+    long = ["- " * 500_000, "`" * 500_000 + "x", "\u200b" * 500_000, "\x1b[" * 300_000, "word " * 200_000]
+    done = normalize(pa.table({"text": long}))["text"].to_pylist()
+    for text, clean in zip(long, done, strict=True): assert clean == normalize_text(text) == normalize_text(clean)
+    ten_megabytes = "The chain is worn. " * 550_000
+    assert normalize(pa.table({"text": [ten_megabytes]}))["text"].to_pylist() == [ten_megabytes.rstrip()]
 
 
 def test_html_is_escaped() -> None:
@@ -147,13 +223,20 @@ def test_stage_keeps_everything_else() -> None:
     with pytest.raises(ValueError, match="column 'body' is missing"): count_fixes(table, column="body")
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(),
+                                  pa.dictionary(pa.int32(), pa.string())])
 def test_nulls_and_string_types(kind: pa.DataType) -> None:
     table = pa.table({"text": pa.array([None, "a\r\n", ""], kind)})
     assert normalize(table)["text"].to_pylist() == [None, "a", ""]
     assert normalize(table).schema == table.schema
     assert count_fixes(table)["rows"].to_pylist() == [0, 1, 0, 0, 1]
     assert count_fixes(table.slice(0, 0))["rows"].to_pylist() == [0] * 5
+
+
+def test_columns_without_text() -> None:
+    nothing = pa.table({"text": pa.nulls(3)})
+    assert normalize(nothing) == nothing and count_fixes(nothing)["rows"].to_pylist() == [0] * 5
+    with pytest.raises(TypeError, match="int64 came, expected texts"): normalize(pa.table({"text": [1]}))
 
 
 def test_handbook_is_repaired_and_otherwise_untouched() -> None:
