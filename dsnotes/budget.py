@@ -8,10 +8,11 @@ __all__ = ['HOFFMANN_2022', 'BESIROGLU_2024', 'MUENNIGHOFF_2023', 'FLOPS_TRAIN',
            'cheapest_to_serve', 'effective_tokens', 'optimal_for_tokens', 'repeated_loss', 'optimal_repeated',
            'Assumptions', 'Plan', 'plan', 'format_amount', 'explain_plan']
 
-# %% ../nbs/02_budget.ipynb #0effbded
+# %% ../nbs/02_budget.ipynb #7cbcd449
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 
 import pyarrow as pa
 
@@ -34,11 +35,11 @@ BESIROGLU_2024 = Law("Besiroglu 2024", 1.8172, 482.01, 2085.43, 0.3478, 0.3658, 
 MUENNIGHOFF_2023 = Law("Muennighoff 2023", math.exp(0.6254804), math.exp(6.255414), math.exp(7.3049974),
                        0.3526596, 0.3526596, "arXiv 2305.16264, appendix A: fitted on C4")
 
-# %% ../nbs/02_budget.ipynb #a924f611
+# %% ../nbs/02_budget.ipynb #68574e75
 def _need_positive(**values:float)->None:
     "`ValueError` naming the first value that is not a finite number above 0."
     for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
+        if not (isinstance(value, Real) and 0 < value < math.inf):
             raise ValueError(f"{name}: {value!r} came, expected a finite number above 0")
 
 def loss(
@@ -171,7 +172,7 @@ def repeated_loss(
     useful = params if params <= fed else fed * (1 + _faded(params / fed - 1, R_PARAMS))
     return loss(useful, effective_tokens(unique, epochs), law)
 
-# %% ../nbs/02_budget.ipynb #d6d0f171
+# %% ../nbs/02_budget.ipynb #9f0f25a4
 def optimal_repeated(
     flops:float, # Compute for training, FLOP
     unique:float, # Tokens that are there
@@ -184,16 +185,16 @@ def optimal_repeated(
     free = optimal(flops, law)
     if free.tokens <= unique: return free
     largest = flops / FLOPS_TRAIN / unique  # a bigger one would not read all of the text
-    params = _lowest(loss_of, free.params / 1e3, max(largest, free.params))
+    params = _lowest(loss_of, free.params / 1e3, largest)
     return Optimum(params, flops / FLOPS_TRAIN / params)
 
-# %% ../nbs/02_budget.ipynb #012e02f5
+# %% ../nbs/02_budget.ipynb #a1452d84
 @dataclass(frozen=True)
 class Assumptions:
     "What a plan rests on; change any with `dataclasses.replace`. Numbers above 0, else `ValueError`."
     bytes_per_token: float = 4.0    # English, large vocabulary (Llama 3: 3.94 characters); measure yours
     epochs: float = 4.0             # Readings of the text: Muennighoff et al. 2023
-    overtrain: float = 1.0          # Tokens a parameter, in multiples of the optimal ones
+    overtrain: float = 1.0          # Tokens a parameter, in multiples of the optimal ones; for plans from one value
     peak_flops: float = 312e12      # FLOP a second of one device: NVIDIA A100, BF16, data sheet
     utilisation: float = 0.4        # Share of the peak: Llama 2, as computed in this lesson
     price_per_hour: float = 2.0     # Money for one device; an invented price, ask your provider
@@ -244,7 +245,25 @@ class Plan:
     def __repr__(self)->str: return repr(explain_plan(self))
     def _repr_html_(self)->str: return explain_plan(self)._repr_html_()
 
-# %% ../nbs/02_budget.ipynb #125aff50
+# %% ../nbs/02_budget.ipynb #be1063e4
+def _from_text(unique:float, params:float|None, flops:float|None, a:Assumptions)->tuple[float, float]:
+    "(parameters, epochs) when the text is given."
+    if flops is None:
+        fresh = effective_tokens(unique, a.epochs) / a.overtrain
+        return params or optimal_for_tokens(fresh, a.law), a.epochs
+    size = params or optimal_repeated(flops, unique, a.law).params
+    return size, flops / FLOPS_TRAIN / size / unique
+
+def _from_hours(flops:float, params:float|None, a:Assumptions)->float:
+    "The parameters when the text is not given: every token read is worth `effective_tokens` of a fresh one."
+    worth = effective_tokens(1, a.epochs) / a.epochs
+    return params or optimal(flops * worth / a.overtrain, a.law).params
+
+def _tokens_for_params(params:float, law:Law)->float:
+    "The fresh tokens for which a model of this size is compute-optimal."
+    return (law.beta * law.B / (law.alpha * law.A) * params**law.alpha) ** (1 / law.beta)
+
+# %% ../nbs/02_budget.ipynb #1a1e2fa1
 def plan(
     text_bytes:float|None=None, # UTF-8 bytes of different text that there is
     params:float|None=None, # Parameters of the model
@@ -263,25 +282,12 @@ def plan(
         unique = text_bytes / a.bytes_per_token
         size, epochs = _from_text(unique, params, flops, a)
     elif flops is not None:
-        size, epochs = params or optimal(flops / a.overtrain, a.law).params, a.epochs
+        size, epochs = _from_hours(flops, params, a), a.epochs
         unique = flops / FLOPS_TRAIN / size / epochs
     else:
         size, epochs = known["params"], a.epochs
         unique = a.overtrain * _tokens_for_params(size, a.law) / effective_tokens(1, epochs)
     return Plan(unique * a.bytes_per_token, unique, epochs, size, a)
-
-# %% ../nbs/02_budget.ipynb #91111758
-def _from_text(unique:float, params:float|None, flops:float|None, a:Assumptions)->tuple[float, float]:
-    "(parameters, epochs) when the text is given."
-    if flops is None:
-        fresh = effective_tokens(unique, a.epochs) / a.overtrain
-        return params or optimal_for_tokens(fresh, a.law), a.epochs
-    size = params or optimal_repeated(flops, unique, a.law).params
-    return size, flops / FLOPS_TRAIN / size / unique
-
-def _tokens_for_params(params:float, law:Law)->float:
-    "The fresh tokens for which a model of this size is compute-optimal."
-    return (law.beta * law.B / (law.alpha * law.A) * params**law.alpha) ** (1 / law.beta)
 
 # %% ../nbs/02_budget.ipynb #e3e720e0
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))

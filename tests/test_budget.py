@@ -134,6 +134,17 @@ def test_hours_are_spent(hours: float, overtrain: float) -> None:
     assert math.isclose(found.tokens / found.params, overtrain * plain.ratio, rel_tol=1e-9)
 
 
+@settings(deadline=None, max_examples=40)
+@given(amounts, st.floats(0.2, 40), st.floats(0.2, 50))
+def test_the_same_plan_from_text_size_and_hours(text_bytes: float, epochs: float, overtrain: float) -> None:
+    """Each of the three gives the other two, repeats discounted in the same way."""
+    a = Assumptions(epochs=epochs, overtrain=overtrain)
+    first = plan(text_bytes=text_bytes, assume=a)
+    for again in (plan(params=first.params, assume=a), plan(hours=first.hours, assume=a)):
+        assert math.isclose(again.text_bytes, text_bytes, rel_tol=1e-6)
+        assert math.isclose(again.params, first.params, rel_tol=1e-6) and math.isclose(again.hours, first.hours, rel_tol=1e-6)
+
+
 def test_chinchilla_comes_out() -> None:
     """The plan of a 70-thousand-million-parameter model, read once: 1.4e12 tokens within a tenth (Hoffmann et al. 2022)."""
     found = plan(params=70e9, assume=Assumptions(epochs=1))
@@ -160,6 +171,13 @@ def test_impossible_numbers_are_refused(bad: float) -> None:
     ]
     for call in calls:
         with pytest.raises(ValueError, match=r"came, expected a finite number above 0"): call()
+
+
+def test_what_is_no_number_is_refused() -> None:
+    """By name, not by a TypeError from the depths."""
+    with pytest.raises(ValueError, match="text_bytes: '200 MB' came"): plan(text_bytes="200 MB")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="params: '70B' came"): loss("70B", 1)  # type: ignore[arg-type]
+    assert loss(np.float64(1e9), np.int64(10**9)) == loss(1e9, 1e9)
 
 
 def test_other_errors() -> None:

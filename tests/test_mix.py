@@ -1,6 +1,7 @@
 """Mixing: shares that hold, the same rows in every run and order, and every kind of table."""
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsnotes.mix import (
-    TOLERANCE, Mix, _best_exchange, _part, effective_number, fit_heaps, measure_diversity, mix_documents, plan_mix, report_mix,
+    TOLERANCE, Mix, _best_exchange, _part, _take, effective_number, fit_heaps, measure_diversity, mix_documents, plan_mix, report_mix,
     temperature_shares, vocabulary_growth,
 )
 from dsnotes.records import count_drops, documents, drop_short, mark_dropped, split_kept, stage_kind
@@ -104,6 +105,16 @@ def test_a_part_is_never_worse_than_stopping_early(sizes: list[int], part: float
     prefix = sum(n for n, end in zip(sizes, np.cumsum(sizes), strict=True) if end <= target)
     assert abs(got - target) <= abs(prefix - target) + 1e-6
     assert _part(np.array(sizes, np.int64), float(sum(sizes))).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=9), st.floats(0, 1.2))
+def test_of_a_few_documents_no_other_choice_fits_better(sizes: list[int], part: float) -> None:
+    """Against every subset: what the report calls impossible is impossible."""
+    target = part * sum(sizes)
+    got = abs(int(np.array(sizes)[_part(np.array(sizes, np.int64), target)].sum()) - target)
+    best = min(abs(sum(choice) - target) for n in range(len(sizes) + 1) for choice in itertools.combinations(sizes, n))
+    assert got <= max(best, 1e-4 * target) + 1e-6
 
 
 @settings(deadline=None, max_examples=25)
@@ -217,7 +228,10 @@ def test_a_share_that_cannot_hold_says_why() -> None:
     """Two long documents: no half of anything."""
     mix = Mix(dict(a=1, b=1), budget=150)
     report = report_mix(mix_documents(table_of(a=[100] * 3, b=[70] * 3), mix), mix).to_pylist()
-    assert not report[0]["holds"] and report[0]["why"] == "texts too long: the shortest has 100 bytes, a thousandth of the mix is 0.2"
+    assert not report[0]["holds"] and report[0]["why"] == "its 3 texts of 100 to 100 bytes do not add up to 75"
+    mix = Mix(dict(a=1, b=1), budget=200)
+    report = report_mix(mix_documents(table_of(a=[150] * 3, b=[50] * 3), mix), mix).to_pylist()
+    assert [row["why"] for row in report] == ["its 3 texts of 150 to 150 bytes do not add up to 100", "other sources are off"]
 
 
 def test_rows_dropped_before_take_no_part() -> None:
@@ -229,6 +243,35 @@ def test_rows_dropped_before_take_no_part() -> None:
     nothing = mix_documents(mark_dropped(table, [True] * 5, "other: all"))
     assert split_kept(nothing)[0].num_rows == 0 and count_drops(nothing).num_rows == 2
     assert report_mix(nothing, Mix()).to_pylist()[0]["read"] == 0
+
+
+def test_an_id_may_repeat_among_dropped_rows() -> None:
+    """Exact duplicates have one id; the copies that were dropped stay in the table and do not stop the mix."""
+    once = table_of(a=[10, 20], b=[30])
+    table = mark_dropped(pa.concat_tables([once, once]), [False] * 3 + [True] * 3, "duplicate: of the same page")
+    mixed = mix_documents(table)
+    assert split_kept(mixed)[0].num_rows == 3 and count_drops(mixed).to_pylist() == [{"rule": "duplicate", "rows": 3}]
+    assert mix_documents(table.take([5, 0, 3, 2, 1, 4])) == mixed
+    with pytest.raises(ValueError, match="came twice"): mix_documents(mark_dropped(pa.concat_tables([once, once]), [False] * 6, "x: y"))
+
+
+def test_gathering_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the size of a piece and the column types, the rows and the schema are those of `take`."""
+    table = pa.concat_tables([many(0, a=20), many(1, b=20)])
+    rows = np.array([39, 0, 0, 17, 5], np.int64)
+    for size in (1, 300, 10**9):
+        monkeypatch.setattr("dsnotes.mix._PIECE", size)
+        assert _take(table, rows) == table.take(pa.array(rows)) and _take(table, rows).schema == table.schema
+        assert _take(table, rows[:0]).num_rows == 0
+    large = table.cast(pa.schema([f.with_type(pa.large_string()) if pa.types.is_string(f.type) else f for f in table.schema]))
+    assert _take(large, rows) == large.take(pa.array(rows))
+
+
+def test_empty_plans_and_reports_have_their_types() -> None:
+    """So that they can stand beside others."""
+    assert plan_mix({}, Mix()).schema == plan_mix({"a": 1}, Mix()).schema
+    empty, full = (report_mix(mix_documents(table), Mix()) for table in (documents([]), table_of(a=[10])))
+    assert empty.schema == full.schema
 
 
 def test_reasons_name_value_and_threshold() -> None:
@@ -276,6 +319,7 @@ def test_sizes_from_a_column() -> None:
     (dict(temperature=math.nan), "temperature"), (dict(max_epochs=0), "max_epochs: 0 came"), (dict(budget=-5), "budget: -5 came"),
     (dict(weights={"a": 1}, temperature=2), "one of the two"), (dict(weights={"a": -1}), "numbers from 0"),
     (dict(weights={"a": math.inf}), "numbers from 0"), (dict(weights={"a": 0}), "at least one above"), (dict(weights={}), "at least"),
+    (dict(weights={"a": "1"}), "numbers from 0"), (dict(temperature="2"), "temperature: '2' came"), (dict(budget=math.inf), "budget: inf came"),
 ])
 def test_wishes_that_mean_nothing(wrong: dict[str, Any], what: str) -> None:
     """Refused when they are made."""
@@ -316,6 +360,7 @@ def test_heaps_law_is_found_again() -> None:
     k, beta = fit_heaps(pa.table({"words": words, "distinct": 12 * words**0.55}))
     assert math.isclose(k, 12, rel_tol=0.01) and math.isclose(beta, 0.55, abs_tol=0.01)
     with pytest.raises(ValueError, match="1 points"): fit_heaps(pa.table({"words": [0, 5], "distinct": [0, 4]}))
+    with pytest.raises(ValueError, match="1 points"): fit_heaps(pa.table({"words": [5, 5], "distinct": [4, 4]}))
     with pytest.raises(ValueError, match="points: 0"): vocabulary_growth(documents([]), 0)
 
 
