@@ -25,14 +25,15 @@ from dsnotes.words import (
     read_codes, text_batches,
 )
 
-# %% ../nbs/25_decontam.ipynb #09546c29
+# %% ../nbs/25_decontam.ipynb #463806a7
 @dataclass(frozen=True)
 class Rules:
     "When a document holds an item. Raises `ValueError` when the numbers make no sense together."
-    ngram: int = 13         # words in a row that are enough (Brown et al. 2020, appendix C)
+    ngram: int = 13         # words in a row that are enough (Brown et al. 2020, section 4)
     share_ngram: int = 8    # words in a row that count towards a share (Chowdhery et al. 2022, section 8)
     min_share: float = 0.5  # more of an item's words must stand in them (Lambert et al. 2024, section 3.2)
     min_distinct: int = 4   # different words in an n-gram, all numbers counted as one; our own
+    max_items: int = 100    # an n-gram in more different texts of the index is a template; our own
 
     def __post_init__(self)->None:
         if not 1 <= self.min_distinct <= self.share_ngram <= self.ngram:
@@ -40,6 +41,7 @@ class Rules:
             raise ValueError(f"rules: {came} came, expected 1 ≤ min_distinct ≤ share_ngram ≤ ngram, in words")
         if not 0 <= self.min_share < 1:
             raise ValueError(f"min_share: {self.min_share} came, expected a share of at least 0 and below 1")
+        if self.max_items < 1: raise ValueError(f"max_items: {self.max_items} came, expected at least 1 text")
 
     @property
     def names(self)->tuple[str, str, str]: # In the order in which they are tried
@@ -92,21 +94,30 @@ def _number_rows(rows:np.ndarray)->np.ndarray: # (n_rows, n) int32 -> (n_rows,) 
     keys = pa.Array.from_buffers(pa.binary(rows.itemsize * rows.shape[1]), len(rows), [None, values])
     return keys.dictionary_encode().indices.to_numpy()
 
-# %% ../nbs/25_decontam.ipynb #77f808a6
+# %% ../nbs/25_decontam.ipynb #2a05576b
 def _text_places(at:np.ndarray, gram_starts:np.ndarray, starts:np.ndarray)->tuple[np.ndarray, np.ndarray]:
     "Of n-grams counted through all texts: in which text each is, and with which word it begins."
     text = np.searchsorted(gram_starts, at, side="right") - 1
     return text, starts[text] + at - gram_starts[text]
 
-def _make_grams(words:Words, labels:np.ndarray, wanted:np.ndarray, n:int, min_distinct:int)->Grams:
-    "The n-grams of the wanted texts (a mask) that have enough different words."
+def _is_rare(gram:np.ndarray, text:np.ndarray, limit:int)->np.ndarray: # (n,) bool
+    "Whether the n-gram in each place is in at most so many different texts."
+    order = np.lexsort((text, gram))
+    held = gram[order][_changes(gram[order], text[order])]  # each n-gram once for every text that has it
+    return (np.bincount(held) <= limit)[gram]
+
+# %% ../nbs/25_decontam.ipynb #5d8339bf
+def _make_grams(words:Words, labels:np.ndarray, alike:np.ndarray, wanted:np.ndarray, n:int, rules:Rules)->Grams:
+    "The n-grams of the wanted texts (a mask) that are evidence; texts with the same number in `alike` are one text."
     hashes, gram_starts = hash_ngrams(hash_words(words), words.starts, n)
     text, place = _text_places(np.arange(len(hashes)), gram_starts, words.starts)
     keep = np.flatnonzero(wanted[text])
-    keep = keep[_count_distinct(_windows(labels, place[keep], n)) >= min_distinct]
+    keep = keep[_count_distinct(_windows(labels, place[keep], n)) >= rules.min_distinct]
+    gram = _number_rows(_windows(words.ids, place[keep], n))
+    rare = _is_rare(gram, alike[text[keep]], rules.max_items)
+    keep = keep[rare]
     hashes, text, place = hashes[keep], text[keep], place[keep]
-    gram = _number_rows(_windows(words.ids, place, n))
-    _, first = np.unique(gram, return_index=True)
+    _, first, gram = np.unique(gram[rare], return_index=True, return_inverse=True)
     by_hash = np.argsort(hashes[first], kind="stable")
     gram = np.argsort(by_hash, kind="stable")[gram]  # now numbered in the order of their hashes
     order = np.lexsort((place, gram))
@@ -154,22 +165,24 @@ class Index:
         gate[_gate_slots(gate, _hash_places(hashes, firsts, self.rules.min_distinct))] = True
         return gate
 
-# %% ../nbs/25_decontam.ipynb #aa822921
+# %% ../nbs/25_decontam.ipynb #7a609661
 def _make_index(items:pa.Table, rules:Rules)->Index:
     "An index of a table of benchmark, item_id, part, text."
-    words = find_plain_words(read_codes(items["text"].combine_chunks()))
+    texts = items["text"].combine_chunks()
+    words, alike = find_plain_words(read_codes(texts)), texts.dictionary_encode().indices.to_numpy()
     labels, lengths = _label_words(words), np.diff(words.starts)
     short = lengths[(lengths >= rules.min_distinct) & (lengths < rules.ngram)]
     grams = {}
     for n in sorted({rules.ngram, rules.share_ngram, *short.tolist()}):
-        found = _make_grams(words, labels, np.any(_rule_masks(rules, lengths, n), axis=0), n, rules.min_distinct)
+        found = _make_grams(words, labels, alike, np.any(_rule_masks(rules, lengths, n), axis=0), n, rules)
         if len(found.hashes): grams[n] = found
     return Index(rules, items, words.starts, words.ids, words.vocabulary, grams)
 
 def _part_texts(items:pa.Table, part:str)->pa.Array|pa.ChunkedArray: # string
     "One column of a benchmark as texts; a list of texts, such as choices, is joined line by line."
     column = items[part]
-    listed = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    listed = any(is_kind(column.type) for is_kind in kinds)
     kind = column.type.value_type if listed else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise ValueError(f"column {part!r}: {column.type} came, expected texts or lists of texts")
@@ -380,12 +393,13 @@ def drop_contaminated(
         reasons[number] = _reason(rows[0], len(items) - 1, index.rules)
     return mark_dropped(table, [reason is not None for reason in reasons], pa.array(reasons, pa.string()))
 
-# %% ../nbs/25_decontam.ipynb #3cc8aa9c
+# %% ../nbs/25_decontam.ipynb #b4dbe132
 _FORMAT, _VERSION = "dsnotes benchmark index", 1
 
 def _probe()->int:
-    "The hash of a known phrase: an index made with other hashes would find nothing, and nobody would know."
-    return int(hash_ngrams(hash_strings(pa.array(["oil", "the", "chain"])), np.array([0, 3]), 3)[0][0])
+    "The hash of a known phrase: an index made of other words or hashes would find nothing, and nobody would know."
+    words = find_plain_words(read_codes(["Oil the ﬁne “CHAIN’S” links: ７ bar, 第13条 データ, Straße, don't!"]))
+    return int(hash_ngrams(hash_words(words), words.starts, len(words.ids))[0][0])
 
 def _table_bytes(table:pa.Table)->np.ndarray:
     "A table as bytes, in Arrow's stream format."
@@ -393,24 +407,24 @@ def _table_bytes(table:pa.Table)->np.ndarray:
     with pa.ipc.new_stream(sink, table.schema) as writer: writer.write_table(table)
     return np.frombuffer(sink.getvalue(), np.uint8)
 
+# %% ../nbs/25_decontam.ipynb #2edba996
 def save_index(
     index:Index, # What `build_index` gave
     path:str|Path, # Where to write; by custom `NAME.index`
 )->Path: # The path written
     "An index in one file (a zip of NumPy arrays, each with its CRC-32), written whole or not at all."
     about = {"format": _FORMAT, "version": _VERSION, "probe": _probe(), "rules": asdict(index.rules)}
-    arrays = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8), "items": _table_bytes(index.items),
-              "vocabulary": _table_bytes(pa.table({"word": index.vocabulary})),
-              "starts": index.starts, "word_ids": index.word_ids}
+    arrays: dict[str, Any] = {
+        "about": np.frombuffer(json.dumps(about).encode(), np.uint8), "items": _table_bytes(index.items),
+        "vocabulary": _table_bytes(pa.table({"word": index.vocabulary})),
+        "starts": index.starts, "word_ids": index.word_ids}
     for n, grams in index.grams.items(): arrays |= {f"{n} {name}": values for name, values in vars(grams).items()}
-    with atomic_path(path) as temporary, temporary.open("wb") as file: np.savez(file, allow_pickle=False, **arrays)
+    with atomic_path(path) as temporary, temporary.open("wb") as file: np.savez(file, **arrays)
     return Path(path)
 
-# %% ../nbs/25_decontam.ipynb #e098247a
-def _read_index(path:Path)->tuple[dict[str, Any], Index]:
-    "What a file says about itself, and the index in it."
-    with np.load(path, allow_pickle=False) as file: arrays = {name: file[name] for name in file.files}
-    about = json.loads(arrays.pop("about").tobytes())
+# %% ../nbs/25_decontam.ipynb #e00e0f99
+def _unpack_index(about:dict[str, Any], arrays:dict[str, np.ndarray])->Index:
+    "The index in the arrays of a file; `arrays` is used up."
     items = pa.ipc.open_stream(arrays.pop("items").tobytes()).read_all()
     words = pa.ipc.open_stream(arrays.pop("vocabulary").tobytes()).read_all()["word"].combine_chunks()
     starts, word_ids = arrays.pop("starts"), arrays.pop("word_ids")
@@ -419,21 +433,23 @@ def _read_index(path:Path)->tuple[dict[str, Any], Index]:
         n, _, field = name.partition(" ")
         grams.setdefault(int(n), {})[field] = values
     made = {n: Grams(**fields) for n, fields in sorted(grams.items())}
-    return about, Index(Rules(**about["rules"]), items, starts, word_ids, words, made)
+    return Index(Rules(**about["rules"]), items, starts, word_ids, words, made)
 
-# %% ../nbs/25_decontam.ipynb #9de0e803
+# %% ../nbs/25_decontam.ipynb #617053ea
 def load_index(
     path:str|Path, # What `save_index` wrote
 )->Index: # As it was saved
     "The index in a file. Raises `ValueError` when the file is damaged or no index, or made by another version."
-    try: about, index = _read_index(Path(path))
-    except (FileNotFoundError, PermissionError, IsADirectoryError): raise
+    expected = {"format": _FORMAT, "version": _VERSION, "probe": _probe()}
+    try:
+        with np.load(Path(path), allow_pickle=False) as file: arrays = {name: file[name] for name in file.files}
+        about = json.loads(arrays.pop("about").tobytes())
+        came = {name: about.get(name) for name in expected}
+        if came == expected: return _unpack_index(about, arrays)
+    except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError): raise
     except Exception as error:  # a damaged zip, array or table fails in a dozen ways, and none of them says more
         raise ValueError(f"{path}: not an index, or a damaged one ({type(error).__name__}: {error})") from error
-    expected = {"format": _FORMAT, "version": _VERSION, "probe": _probe()}
-    if (came := {name: about.get(name) for name in expected}) != expected:
-        raise ValueError(f"{path}: made by another version ({came}, expected {expected}); build the index again")
-    return index
+    raise ValueError(f"{path}: made by another version ({came}, expected {expected}); build the index again")
 
 # %% ../nbs/25_decontam.ipynb #10fc0187
 def join_indexes(

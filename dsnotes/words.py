@@ -41,17 +41,17 @@ def read_codes(
     codes = np.frombuffer(str(utf8, "utf-8").encode("utf-32-le"), np.uint32)
     return Codes(codes, starts, np.frombuffer(utf8, np.uint8))
 
-# %% ../nbs/05_words.ipynb #db8a035a
+# %% ../nbs/05_words.ipynb #605f1b45
 def text_batches(
     column:pa.Array|pa.ChunkedArray, # Texts: string, large_string or a dictionary of them; null allowed
     max_bytes:int=1_000_000, # UTF-8 bytes a batch; a longer text is a batch of its own
 )->Iterator[pa.StringArray]: # Consecutive pieces; together they are the column
-    "A column in pieces that fit into the processor's cache. Raises `TypeError` when it does not hold texts."
+    "A column in pieces of bounded size. Raises `TypeError` when it does not hold texts."
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise TypeError(f"column: {column.type} came, expected texts (string or large_string)")
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-        if not pa.types.is_large_string(kind): chunk = chunk.cast(pa.string())
+        chunk = chunk.cast(pa.large_string() if pa.types.is_large_string(kind) else pa.string())
         ends = np.cumsum(pc.fill_null(pc.binary_length(chunk), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
         start = 0
         while start < len(chunk):
@@ -60,8 +60,9 @@ def text_batches(
             yield chunk.slice(start, stop - start).cast(pa.string())
             start = stop
 
-# %% ../nbs/05_words.ipynb #a5bce354
+# %% ../nbs/05_words.ipynb #3abe85fa
 WHITE, LETTER, NUMBER, MARK, PUNCTUATION, UNSPACED = 1, 2, 4, 8, 16, 32  # flags of `code_classes`
+_MODIFIER = 64  # a letter that belongs to the one before it, such as the long mark of katakana (category Lm)
 
 # scripts that put no space between words (UAX #29, section 4), by the start of their characters' names
 _UNSPACED_NAMES = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "HIRAGANA LETTER", "KATAKANA LETTER",
@@ -70,6 +71,7 @@ _UNSPACED_NAMES = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "HIRAGANA LETTE
                    "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "JAVANESE", "BALINESE", "TAI THAM", "NEW TAI LUE")
 _ASSIGNED = (range(0x33480), range(0xE0000, 0xE0200))  # beyond, Unicode 16 has only private use
 
+# %% ../nbs/05_words.ipynb #ec6defc5
 def _classes_of(char:str)->int:
     "The flags of one character, as Python's `str` and `unicodedata` see it."
     category = unicodedata.category(char)
@@ -77,6 +79,7 @@ def _classes_of(char:str)->int:
     if char.isspace(): flags |= WHITE
     if char.isalpha(): flags |= LETTER
     if category in ("Lo", "Lm") and unicodedata.name(char, "").startswith(_UNSPACED_NAMES): flags |= UNSPACED
+    elif category == "Lm": flags |= _MODIFIER
     return flags
 
 @lru_cache(maxsize=1)
@@ -87,9 +90,9 @@ def code_classes()->np.ndarray: # (1_114_112,) uint8: the flags of every code po
     table.flags.writeable = False
     return table
 
-# %% ../nbs/05_words.ipynb #46caaa9e
+# %% ../nbs/05_words.ipynb #6f7aea40
 def count_marks(
-    mask:np.ndarray, # (n,) bool, or numbers to add up
+    mask:np.ndarray, # (n,) bool, or integers to add up
     starts:np.ndarray, # (n_texts + 1,) where each text starts, and the end of the last
 )->np.ndarray: # (n_texts,) int64
     "How many true values stand in each text. An empty text has none."
@@ -141,7 +144,7 @@ def find_words(
     begins, ends = _runs((code_classes()[read.codes] & WHITE) == 0, read.starts)
     return _numbered(read, begins, ends, np.searchsorted(begins, read.starts))
 
-# %% ../nbs/05_words.ipynb #00a16651
+# %% ../nbs/05_words.ipynb #ce5ad76f
 def _fold(vocabulary:pa.StringArray)->pa.StringArray:
     "Each word as it is compared: NFKC and case folded (Unicode Standard, 3.13; UAX #15). ASCII takes a short cut."
     foreign = np.flatnonzero(pc.not_equal(pc.binary_length(vocabulary), pc.utf8_length(vocabulary)))
@@ -153,12 +156,24 @@ def _fold(vocabulary:pa.StringArray)->pa.StringArray:
     plain = [unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold()) for word in words]
     return pc.replace_with_mask(folded, pa.array(mask), pa.array(plain, pa.string()))
 
+def _cuts(classes:np.ndarray, starts:np.ndarray)->np.ndarray|None: # (n_chars,) bool
+    "Where a word begins inside a run: at each letter of a script without spaces, and at what is no mark behind one."
+    cuts = (classes & UNSPACED) != 0
+    if not cuts.any(): return None
+    base = np.flatnonzero((classes & (MARK | _MODIFIER)) == 0)
+    behind = np.flatnonzero(cuts[base[:-1]])
+    before, after = base[behind], base[behind + 1]
+    same_text = np.searchsorted(starts, before, side="right") == np.searchsorted(starts, after, side="right")
+    cuts[after[same_text]] = True
+    return cuts
+
+# %% ../nbs/05_words.ipynb #21e4e096
 def find_plain_words(
     read:Codes, # Texts
 )->Words: # Their words as they are compared; places as in the text
     "Runs of letters, digits and marks, folded; a letter of a script without spaces is a word of its own."
     classes = code_classes()[read.codes]
-    begins, ends = _runs((classes & (LETTER | NUMBER | MARK)) != 0, read.starts, (classes & UNSPACED) != 0)
+    begins, ends = _runs((classes & (LETTER | NUMBER | MARK)) != 0, read.starts, _cuts(classes, read.starts))
     cut = _numbered(read, begins, ends, np.searchsorted(begins, read.starts))
     folded = _fold(cut.vocabulary).dictionary_encode()
     return Words(cut.begins, cut.ends, cut.starts, folded.indices.to_numpy()[cut.ids], folded.dictionary)
@@ -180,11 +195,11 @@ def find_lines(
     ends[starts[1:] - 1], ends[inner] = read.starts[1:], breaks
     return _numbered(read, begins, ends, starts)
 
-# %% ../nbs/05_words.ipynb #7e15dd25
+# %% ../nbs/05_words.ipynb #c5e94d94
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 def _mix(values:np.ndarray)->np.ndarray: # uint64 -> uint64
-    "The finalizer of SplitMix64 (Steele, Lea, Flood 2014, figure 16): a permutation of the 64-bit numbers."
+    "The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a permutation of the 64-bit numbers."
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
@@ -201,6 +216,7 @@ def hash_strings(
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
     return _mix(total[offsets[1:]] - total[offsets[:-1]] + (lengths.astype(np.uint64) + np.uint64(1)) * _GOLDEN)
 
+# %% ../nbs/05_words.ipynb #07853848
 def hash_words(
     words:Words, # What `find_words`, `find_plain_words` or `find_lines` gave
 )->np.ndarray: # (n_words,) uint64

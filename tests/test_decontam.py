@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -42,10 +43,19 @@ def ngrams(words: list[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(words[i:i + n]) for i in range(len(words) - n + 1)]
 
 
-def slow(text: str, item: str, rules: Rules) -> list[tuple[str, float, float]]:
-    """The definition: (rule, value, threshold) of one document and one item."""
+def holders(items: list[str], n: int, rules: Rules) -> Counter[tuple[str, ...]]:
+    """In how many different items each n-gram stands, of those for which n-grams of this length are asked."""
+    asked = [words for words in map(plain_words, dict.fromkeys(items))
+             if n == min(len(words), rules.ngram) or (n == rules.share_ngram and len(words) > n)]
+    return Counter(gram for words in asked for gram in set(ngrams(words, n)))
+
+
+def slow(text: str, item: str, rules: Rules, items: list[str]) -> list[tuple[str, float, float]]:
+    """The definition: (rule, value, threshold) of one document and one of the items."""
     words, wanted = plain_words(text), plain_words(item)
-    def known(n: int) -> set[tuple[str, ...]]: return {gram for gram in ngrams(wanted, n) if distinct(gram) >= rules.min_distinct}
+    def known(n: int) -> set[tuple[str, ...]]:
+        held = holders(items, n, rules)
+        return {gram for gram in ngrams(wanted, n) if distinct(gram) >= rules.min_distinct and held[gram] <= rules.max_items}
     found, n = [], min(len(wanted), rules.ngram)
     hits = [gram in known(n) for gram in ngrams(words, n)] if n else []
     runs = "".join("x" if hit else " " for hit in hits).split()
@@ -71,7 +81,7 @@ def search(texts: Any, index: Index) -> list[tuple[int, int, str, float, float]]
 
 
 words = st.lists(st.sampled_from(["a", "B", "c", "d", "1", "2", "3.5", "ß", "空気", "e\u0301", "a,", "c\n"]), max_size=16).map(" ".join)
-rule_sets = st.sampled_from([SMALL, Rules(4, 3, .3, 1), Rules(6, 2, .8, 2), Rules(3, 3, 0, 3)])
+rule_sets = st.sampled_from([SMALL, Rules(4, 3, .3, 1), Rules(6, 2, .8, 2), Rules(3, 3, 0, 3), Rules(4, 2, .4, 1, 1)])
 
 
 @settings(deadline=None, max_examples=60)
@@ -82,7 +92,7 @@ def test_agrees_with_the_slow_search(texts: list[str], items: list[str], copies:
     for text, item in copies:
         if text < len(texts) and item < len(items): texts[text] += " " + items[item].upper().replace(" ", "\n")
     expected = sorted((n, m, *found) for n, text in enumerate(texts) for m, item in enumerate(items)
-                      for found in slow(text, item, rules))
+                      for found in slow(text, item, rules, items))
     assert search(pa.array(texts, pa.string()), index_of(*items, rules=rules)) == expected
 
 
@@ -220,6 +230,8 @@ def test_parts_lists_and_ids() -> None:
     found = find_contamination(pa.table({"text": [f"{SHORT} Thin oil for rain, thick oil for dust."]}), index).to_pylist()
     assert [(row["item_id"], row["part"]) for row in found] == [("7", "choices"), ("7", "question")]
     assert build_index(items, "exam", parts="question").items.num_rows == 2
+    fixed = pa.table({"id": [1], "choices": pa.array([["Thin oil for rain", "thick oil for dust"]], pa.list_(pa.string(), 2))})
+    assert build_index(fixed, "exam", parts="choices").items["text"].to_pylist() == ["Thin oil for rain\nthick oil for dust"]
 
 
 @pytest.mark.parametrize(("items", "parts", "said"), [
@@ -235,8 +247,9 @@ def test_bad_items(items: dict[str, Any], parts: list[str], said: str) -> None:
     with pytest.raises(ValueError, match=said.replace("(", r"\(")): build_index(pa.table(items), "exam", parts=parts)
 
 
-@pytest.mark.parametrize("numbers", [(13, 14, .5, 4), (13, 8, .5, 9), (13, 8, .5, 0), (13, 8, 1, 4), (13, 8, -.1, 4)])
-def test_bad_rules(numbers: tuple[int, int, float, int]) -> None:
+@pytest.mark.parametrize("numbers", [(13, 14, .5, 4), (13, 8, .5, 9), (13, 8, .5, 0), (13, 8, 1, 4), (13, 8, -.1, 4),
+                                     (13, 8, .5, 4, 0)])
+def test_bad_rules(numbers: tuple[Any, ...]) -> None:
     """Numbers that make no sense together."""
     with pytest.raises(ValueError, match="came, expected"): Rules(*numbers)
 
@@ -283,6 +296,39 @@ def test_work_grows_with_the_text_alone() -> None:
     assert pairs(2000) < 2.1 * pairs(1000)
 
 
+def test_a_template_is_no_evidence() -> None:
+    """What stands before every question of a benchmark: no document is flagged for it, and the work does not grow with the items."""
+    template = "You are given a passage from a shop manual, with a question; choose the best of the answers that stand below it:"
+    items = [f"{template} which tool fits bolt{n}x in the frame?" for n in range(400)]
+    index = index_of(*items)
+    assert search([template, f"{template} which colour suits me?"], index) == []
+    found = search(["\n".join(items[:50]), items[7]], index)
+    assert {(row, item) for row, item, *_ in found} == {*((0, n) for n in range(50)), (1, 7)}
+    assert search([template], index_of(*items[:100])) and not search([template], index_of(*items[:101]))
+    passages = index_of(*[f"{template} Here it stands."] * 400)  # the same text again and again is one text
+    assert len(search([template], passages)) == 2 * 400
+
+
+def test_helpers() -> None:
+    """Ranges one after the other; rows that differ; rows numbered; runs and covered words."""
+    row, number = decontam._expand(np.array([3, 7, 7]), np.array([5, 7, 9]))
+    assert row.tolist() == [0, 0, 2, 2] and number.tolist() == [3, 4, 7, 8]
+    assert decontam._changes(np.array([1, 1, 2]), np.array([5, 6, 6])).tolist() == [True, True, True]
+    assert decontam._number_rows(np.array([[1, 2], [2, 1], [1, 2]], np.int32)).tolist() == [0, 1, 0]
+    assert decontam._is_rare(np.array([0, 1, 0, 0]), np.array([5, 5, 5, 6]), 1).tolist() == [False, True, False, False]
+    same = np.zeros(5, np.int64)
+    begins, lengths = decontam._longest_runs(same, same, np.array([9, 4, 5, 6, 20]))[2:]
+    assert (begins.tolist(), lengths.tolist()) == ([4], [3])
+    assert decontam._count_covered(same[:3], same[:3], np.array([0, 1, 10]), n=8).tolist() == [9 + 8]
+
+
+def test_scripts_without_spaces() -> None:
+    """With blanks round the foreign words or without, in full width or half."""
+    item = "使用Python编程时第13条规则说了什么内容"
+    found = search(["他问：使用 Ｐｙｔｈｏｎ 编程时第 13 条规则说了什么内容？"], index_of(item))
+    assert {rule for _, _, rule, *_ in found} == {"13-gram overlap", "8-gram overlap"}
+
+
 def test_an_index_survives_its_file(tmp_path: Path) -> None:
     """Saved and loaded it finds the same; an empty index as well; nothing but the file is left behind."""
     for n, index in enumerate([index_of(QUESTION, SHORT, "", "空気圧 one two three"), index_of(), index_of("a b c d e f", rules=SMALL)]):
@@ -317,7 +363,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     """Another format, version or hash: an index that would find nothing must not be used in silence."""
     path = save_index(index_of(QUESTION), tmp_path / "exam.index")
-    for change in ({"version": 2}, {"format": "other"}, {"probe": 1}):
+    for change in ({"version": 2}, {"version": 2, "rules": {"fuzzy": True}}, {"format": "other"}, {"probe": 1}):
         with np.load(path) as file: arrays = dict(file)
         about = json.loads(arrays["about"].tobytes()) | change
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)

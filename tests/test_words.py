@@ -18,7 +18,7 @@ from dsnotes.words import (
 )
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-WORDY = st.text("aB ß\n\t\x00\u3000\u2028空気é\u0301ก็4½.’\U0001f600", max_size=30)
+WORDY = st.text("aB ß\n\t\x00\u3000\u2028空気é\u0301ก็4½.’\U0001f600ーﾃﾞ", max_size=30)
 TEXTS = st.lists(st.none() | ANY | WORDY, max_size=8)
 
 
@@ -28,14 +28,16 @@ def spelt(words) -> list[str]:
 
 
 def plain_words(text: str) -> list[str]:
-    """The slow `find_plain_words` of one text."""
-    classes, cut, inside = code_classes(), [], False
+    """The slow `find_plain_words` of one text: marks and modifier letters join what is before, other letters what needs spaces."""
+    classes, cut, inside, alone = code_classes(), [], False, False
     for char in text:
         flags = classes[ord(char)]
-        if not flags & (LETTER | NUMBER | MARK): inside = False; continue
-        if inside and not flags & UNSPACED: cut[-1] += char
+        if not flags & (LETTER | NUMBER | MARK): inside = alone = False; continue
+        joins = bool(flags & MARK) or (unicodedata.category(char) == "Lm" and not flags & UNSPACED)
+        if inside and (joins or not (alone or flags & UNSPACED)): cut[-1] += char
         else: cut.append(char)
         inside = True
+        if not joins: alone = bool(flags & UNSPACED)
     return [unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold()) for word in cut]
 
 
@@ -79,7 +81,8 @@ def test_batches_together_are_the_column(texts: list[str | None], max_bytes: int
     array = pa.array(texts, pa.string())
     padded = pa.concat_arrays([pa.array(["before"]), array, pa.array(["after"])]).slice(1, len(array))
     chunked = pa.chunked_array([array, array.slice(0, 0), padded])
-    for column, times in ((array, 1), (padded, 1), (chunked, 2), (array.cast(pa.large_string()), 1), (array.dictionary_encode(), 1)):
+    for column, times in ((array, 1), (padded, 1), (chunked, 2), (array.cast(pa.large_string()), 1), (array.dictionary_encode(), 1),
+                          (array.cast(pa.large_string()).dictionary_encode(), 1)):
         pieces = list(text_batches(column, max_bytes))
         assert [text for piece in pieces for text in piece.to_pylist()] == texts * times
         assert all(piece.type == pa.string() and len(piece) for piece in pieces)
@@ -124,6 +127,14 @@ def test_hashes_of_many_strings_differ() -> None:
     assert len(np.unique(hashes)) == len(set(strings))
     shares = [float(((hashes >> np.uint64(bit)) & np.uint64(1)).mean()) for bit in range(64)]
     assert min(shares) > .49 and max(shares) < .51
+
+
+def test_letters_without_spaces_are_words_of_their_own() -> None:
+    """Whatever stands beside them: with or without blanks, whole or half width, with marks."""
+    for one, two in [("第13条", "第 １３ 条"), ("使用Python编程", "使用 python 编程"), ("ﾃﾞｰﾀ", "データ"), ("か\u3099X", "がx"), ("ก็a", "ก็ a")]:
+        assert plain_words(one) == plain_words(two) == spelt(find_plain_words(read_codes([one]))) == spelt(find_plain_words(read_codes([two])))
+    assert spelt(find_plain_words(read_codes(["使用Python编程", "7空", "気7"]))) == ["使", "用", "python", "编", "程", "7", "空", "気", "7"]
+    assert spelt(find_plain_words(read_codes(["データ", "caféʰ2"]))) == ["デー", "タ", "caféh2"]
 
 
 def test_long_and_odd_texts() -> None:
