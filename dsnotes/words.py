@@ -41,7 +41,7 @@ def read_codes(
     codes = np.frombuffer(str(utf8, "utf-8").encode("utf-32-le"), np.uint32)
     return Codes(codes, starts, np.frombuffer(utf8, np.uint8))
 
-# %% ../nbs/05_words.ipynb #605f1b45
+# %% ../nbs/05_words.ipynb #42e497d9
 def text_batches(
     column:pa.Array|pa.ChunkedArray, # Texts: string, large_string or a dictionary of them; null allowed
     max_bytes:int=1_000_000, # UTF-8 bytes a batch; a longer text is a batch of its own
@@ -51,13 +51,17 @@ def text_batches(
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise TypeError(f"column: {column.type} came, expected texts (string or large_string)")
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-        chunk = chunk.cast(pa.large_string() if pa.types.is_large_string(kind) else pa.string())
+        large = pa.types.is_large_string(kind)
+        chunk = chunk.cast(pa.large_string() if large else pa.string())
         ends = np.cumsum(pc.fill_null(pc.binary_length(chunk), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
         start = 0
         while start < len(chunk):
             before = ends[start - 1] if start else 0
             stop = max(start + 1, int(np.searchsorted(ends, before + max_bytes, side="right")))
-            yield chunk.slice(start, stop - start).cast(pa.string())
+            piece = chunk.slice(start, stop - start)
+            if large:  # a fresh copy: where offsets do not start at zero, pc.ascii_lower (pyarrow 26) makes nonsense
+                piece = pa.concat_arrays([piece.cast(pa.string()), pa.array([], pa.string())])
+            yield piece
             start = stop
 
 # %% ../nbs/05_words.ipynb #3abe85fa

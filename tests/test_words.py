@@ -8,6 +8,7 @@ import unicodedata
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,3 +159,10 @@ def test_what_is_not_text_is_refused() -> None:
     with pytest.raises(TypeError, match="int64 came, expected a pyarrow"): read_codes(pa.array([1]))
     with pytest.raises(TypeError, match="str came"): read_codes("text")
     with pytest.raises(ValueError, match="n: 0 came"): hash_ngrams(np.zeros(1, np.uint64), np.array([0, 1]), 0)
+
+
+def test_a_piece_can_be_given_to_any_function_of_arrow() -> None:
+    """Pieces of a column of large strings, which Arrow's own functions on ASCII misread when they are cast slices."""
+    column = pa.array(["abc", None, "DEF", "GHI"], pa.large_string())
+    lowered = [text for piece in text_batches(column, 3) for text in pc.ascii_lower(piece).to_pylist()]
+    assert lowered == ["abc", None, "def", "ghi"]
