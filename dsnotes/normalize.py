@@ -6,13 +6,15 @@
 __all__ = ['STEPS', 'GATES', 'repair_mojibake', 'compose_characters', 'unify_line_ends', 'remove_invisible', 'tidy_whitespace',
            'normalize_text', 'Fix', 'Fixes', 'explain_fixes', 'normalize', 'count_fixes']
 
-# %% ../nbs/20_normalize.ipynb #398ca790
+# %% ../nbs/20_normalize.ipynb #9301baad
 import difflib
 import html
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -102,7 +104,7 @@ def normalize_text(
         for step in STEPS.values(): text = step(text)
     return text
 
-# %% ../nbs/20_normalize.ipynb #883248f8
+# %% ../nbs/20_normalize.ipynb #1666fdb4
 _MARKS = {"\n": "↵", "\r": "⟨CR⟩", "\t": "⇥"}
 
 def _visible(text:str, changed:bool)->str:
@@ -112,39 +114,45 @@ def _visible(text:str, changed:bool)->str:
     def shown(c:str)->str: return f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in hidden else c
     return "".join(signs.get(c) or shown(c) for c in text)
 
-# %% ../nbs/20_normalize.ipynb #6d28625f
-def _compare(before:str, after:str)->list[tuple[str, str]]: # [("same" | "removed" | "added", piece)]
-    "The pieces of two texts in reading order: by lines, and inside changed lines by characters."
-    pairs = _line_pairs(before.splitlines(True), after.splitlines(True))
-    return [piece for old, new in pairs for piece in _pieces(old, new)]
-
-def _line_pairs(old:list[str], new:list[str])->list[tuple[str, str]]:
-    "What became of what: lines one by one where their number is the same, else the whole stretch."
-    pairs:list[tuple[str, str]] = []
-    for _, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if b - a == d - c: pairs += zip(old[a:b], new[c:d], strict=True)
-        else: pairs.append(("".join(old[a:b]), "".join(new[c:d])))
-    return pairs
-
-# %% ../nbs/20_normalize.ipynb #c2ee928f
-_SLOW = 1_000_000  # characters before × after; a stretch beyond this is shown whole
-
-def _pieces(old:str, new:str)->list[tuple[str, str]]:
-    "One stretch of text before and after, as pieces."
-    if old == new: return [("same", old)]
-    if len(old) * len(new) > _SLOW: return [("removed", old), ("added", new)]
-    pieces:list[tuple[str, str]] = []
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal": pieces.append(("same", old[a:b])); continue
-        if b > a: pieces.append(("removed", old[a:b]))
-        if d > c: pieces.append(("added", new[c:d]))
-    return pieces
-
-# %% ../nbs/20_normalize.ipynb #843f9119
 def _shorten(text:str, room:int)->str:
     "The two ends of a long piece: what stands next to a change."
     return text if len(text) <= 2 * room else text[:room] + " … " + text[-room:]
 
+# %% ../nbs/20_normalize.ipynb #180328ac
+_SLOW = 250_000  # characters before × after; a stretch beyond this is shown whole
+
+def _stretches(old:Sequence[str], new:Sequence[str])->list[tuple[slice, slice]]:
+    "Which part of the old became which part of the new, in order."
+    shorter, letters = min(len(old), len(new)), isinstance(old, str)
+    head = next((i for i in range(shorter) if old[i] != new[i]), shorter)
+    tail = next((i for i in range(shorter - head) if old[-1 - i] != new[-1 - i]), shorter - head)
+    end, new_end = len(old) - tail, len(new) - tail
+    middle = [(slice(head, end), slice(head, new_end))]
+    if not letters or (end - head) * (new_end - head) <= _SLOW:  # autojunk: lines that stand everywhere guide nobody
+        search = difflib.SequenceMatcher(None, old[head:end], new[head:new_end], autojunk=not letters)
+        middle = [(slice(head + a, head + b), slice(head + c, head + d)) for _, a, b, c, d in search.get_opcodes()]
+    return [(slice(head), slice(head)), *middle, (slice(end, None), slice(new_end, None))]
+
+# %% ../nbs/20_normalize.ipynb #23f34936
+def _pieces(old:str, new:str)->list[tuple[str, str]]:
+    "One stretch of text before and after, as pieces."
+    if old == new: return [("same", old)]
+    pieces:list[tuple[str, str]] = []
+    for a, b in _stretches(old, new):
+        if old[a] == new[b]: pieces.append(("same", old[a]))
+        else: pieces += [("removed", old[a]), ("added", new[b])]
+    return [(kind, text) for kind, text in pieces if text]
+
+def _compare(before:str, after:str)->list[tuple[str, str]]: # [("same" | "removed" | "added", piece)]
+    "The pieces of two texts in reading order: lines one by one where as many came as went, else the whole."
+    old, new = before.splitlines(True), after.splitlines(True)
+    pairs:list[tuple[str, str]] = []
+    for a, b in _stretches([line.strip() for line in old], [line.strip() for line in new]):
+        same_number = len(old[a]) == len(new[b])
+        pairs += zip(old[a], new[b], strict=True) if same_number else [("".join(old[a]), "".join(new[b]))]
+    return [piece for pair in pairs for piece in _pieces(*pair)]
+
+# %% ../nbs/20_normalize.ipynb #d065dff0
 @dataclass(frozen=True)
 class Fix:
     "What one step did to one text."
@@ -154,10 +162,8 @@ class Fix:
 
     def pieces(self, room:int=24)->list[tuple[str, str]]: # [("same" | "removed" | "added", visible text)]
         "The change in reading order, nothing invisible; of what is the same, `room` characters beside a change."
-        merged: list[list[str]] = []
-        for kind, text in _compare(self.before, self.after):
-            if merged and merged[-1][0] == kind: merged[-1][1] += text
-            else: merged.append([kind, text])
+        groups = groupby(_compare(self.before, self.after), key=itemgetter(0))
+        merged = ((kind, "".join(text for _, text in group)) for kind, group in groups)
         return [(kind, _visible(_shorten(text, room) if kind == "same" else text, changed=kind != "same"))
                 for kind, text in merged]
 
@@ -210,13 +216,16 @@ _RE2_GATES = {
     "whitespace": rf"{_BLANK}(?:\n|\z)|\n\n\n\n|\A\n|\n\z",
 }
 
-# %% ../nbs/20_normalize.ipynb #856c119a
+# %% ../nbs/20_normalize.ipynb #47d99582
+_DIFFERS = re.compile(r"\\(?![ws]|x[0-9a-f]{2})|\[[^\]]*\\[^x]|[$(]")  # other escapes; \w in a class; groups
+
 def _mojibake_gate(
-    pattern:str=BADNESS_RE.pattern, # Of ftfy, written for Python's `re.VERBOSE`
+    bad:re.Pattern[str]=BADNESS_RE, # Of ftfy, written for `re.VERBOSE`
 )->str: # For RE2
     "A pattern that is found in every text that `fix_encoding` would change."
-    bare = re.sub(r"(\[[^\]]*\])|#[^\n]*|\s", lambda part: part[1] or "", pattern, flags=re.ASCII)
+    bare = re.sub(r"(\[[^\]]*\])|#[^\n]*|\s", lambda part: part[1] or "", bad.pattern, flags=re.ASCII)
     wide = bare.replace(r"\w", r"[\w\x{80}-\x{10ffff}]").replace(r"\s", r"[\s\x0b\x1c-\x1f\x{80}-\x{10ffff}]")
+    if _DIFFERS.search(bare) or bad.flags != re.VERBOSE | re.UNICODE: return r"[^\x00-\x7f]"
     try: pc.match_substring_regex(pa.array([""]), wide)
     except pa.ArrowInvalid: return r"[^\x00-\x7f]"
     return wide

@@ -91,6 +91,12 @@ def test_ten_megabytes_on_one_line_are_a_few_questions(monkeypatch: pytest.Monke
     ("use `pip install x` now", "use   now"),
     ("write me@mill.test or see www.mill.test/x", "write me  or see  "),
     ("<p class='x'>one</p> two < three", " one  two < three"),
+    ("```a``` is code in a line\nc", "  is code in a line\nc"),
+    ("1. ```\n   b\n   ```\nc", "c"), ("- a\n- ~~~\n  b\n  ~~~\nc", "- a\nc"),
+    ("a\n```\n```py\nb\n```\nc", "a\nc"),    # what names a language closes nothing
+    ("Chains\n~~~~~~\nworn", "Chains\n~~~~~~\nworn"), ("A chain\n~~~~~~~~~~\nb", "A chain\n~~~~~~~~~~\nb"),
+    ("A longer line of text\n~~~\nb\n~~~\nc", "A longer line of text\nc"), ("\n~~~~\nb", ""),
+    ("请看https://mill.test/a，然后骑车。", "请看 ，然后骑车。"),
 ])
 def test_prose(text: str, prose: str) -> None:
     assert find_prose(text) == prose
@@ -131,7 +137,8 @@ def test_stage_is_the_function_row_by_row(texts: list[str | None]) -> None:
     assert all(": " in why for why in dropped["drop_reason"].to_pylist())
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()),
+                                  pa.dictionary(pa.int8(), pa.large_string())])
 def test_columns_of_every_kind(kind: pa.DataType) -> None:
     values = pa.chunked_array([pa.array(["x", GERMAN]).slice(1).cast(kind), pa.array([None, ENGLISH]).cast(kind)])
     done = identify_language(pa.table({"text": values}))
@@ -163,6 +170,7 @@ def test_every_way_to_be_dropped() -> None:
     assert drop_other_languages(done, keep=["de", "en"], keep_unknown=True)["drop_reason"].to_pylist()[2] is None
     before = done.append_column("drop_reason", pa.array(["mine: first", None, None, None], pa.string()))
     assert drop_other_languages(before, keep="fr")["drop_reason"].to_pylist()[0] == "mine: first"
+    with pytest.raises(ValueError, match="keep: '' came"): drop_other_languages(done, keep=[])
     with pytest.raises(ValueError, match="keep: 'nb' came"): drop_other_languages(done, keep=["en", "nb"])
     with pytest.raises(ValueError, match="run identify_language first"): drop_other_languages(table_of(GERMAN))
 
@@ -178,7 +186,8 @@ def test_same_language(declared: str, found: str, same: bool) -> None:
 
 
 def test_disagreements_are_only_contradictions() -> None:
-    table = pa.table({"text": [GERMAN, GERMAN, GERMAN, "ok", GERMAN], "language": ["en", "de-CH", None, "en", ""]})
+    declared = ["en", "de-CH", None, "en", "", " ", "und", "mul", "zxx", "x-default"]
+    table = pa.table({"text": [GERMAN, GERMAN, GERMAN, "ok", *[GERMAN] * 6], "language": declared})
     assert find_disagreements(identify_language(table)) == identify_language(table).slice(0, 1)
     said = identify_language(table.rename_columns(["text", "said"]))
     assert find_disagreements(said, declared="said").num_rows == 1
@@ -202,6 +211,9 @@ def test_parts_join_what_is_too_short() -> None:
     parts = list_parts(text)
     assert parts["language"].to_pylist() == ["de", "en", UNKNOWN] or parts["language"].to_pylist() == ["de", "en"]
     assert parts["begins"].to_pylist()[0].startswith("# Eins Wer")
+    many = list_parts("1\n\n" * 300_000 + GERMAN)  # nothing is copied again and again
+    assert many["language"].to_pylist() == ["de"] and many["begins"].to_pylist() == ["1 " * 20]
+    assert list_parts("a", min_letters=0).num_rows == 1
     assert list_parts("\n\n\n").num_rows == 0 and list_parts(f"```\n{ENGLISH}\n```").num_rows == 0
 
 

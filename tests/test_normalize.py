@@ -1,13 +1,15 @@
 """Normalizing: the gate is never too narrow, the result is stable, and what must stay, stays."""
 from __future__ import annotations
 
+import re
 import unicodedata
+from itertools import pairwise
 
 import ftfy
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from ftfy.badness import MOJIBAKE_CATEGORIES, is_bad
+from ftfy.badness import BADNESS_RE, MOJIBAKE_CATEGORIES, is_bad
 from ftfy.chardata import CHARMAP_ENCODINGS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -74,9 +76,47 @@ def test_gates_know_every_blank_and_every_character() -> None:
         assert all(hit or STEPS[name](char) == char for hit, char in zip(seen, everything, strict=True))
 
 
-def test_gate_falls_back_when_ftfy_writes_what_re2_cannot_read() -> None:
-    assert module._mojibake_gate(r"(?<=a)\w") == r"[^\x00-\x7f]"
-    assert module._mojibake_gate("a [ #] # a comment\n | b") == "a[ #]|b"
+def test_gate_of_the_column_is_the_pattern_of_ftfy() -> None:
+    """The same tree of the same operators, `\\w` and `\\s` apart, which RE2 gets wider: nothing can slip through."""
+    parser = pytest.importorskip("re._parser")
+    bare = re.sub(r"\[\\([ws])[^\]]*\\x\{10ffff\}\]", r"\\\1", GATES["mojibake"])
+    assert str(parser.parse(bare).data) == str(parser.parse(BADNESS_RE.pattern, re.VERBOSE).data)
+    alternatives = parser.parse(bare).data[0][1][1]
+    used = {str(operator) for alternative in alternatives for operator, _ in alternative}
+    assert used <= {"LITERAL", "IN", "ANY", "MAX_REPEAT", "AT"}
+    wide = re.findall(r"\[\\[ws][^\]]*\\x\{10ffff\}\]", GATES["mojibake"])
+    everything = [chr(code) for code in range(0x110000) if not 0xd800 <= code < 0xe000]
+    for pattern, escape in {(each, each[1:3]) for each in wide}:
+        seen = pc.match_substring_regex(pa.array(everything), pattern).to_pylist()
+        assert all(hit or not re.match(escape, char) for hit, char in zip(seen, everything, strict=True))
+
+
+def test_gate_of_one_text_holds_for_every_alternative_of_ftfy() -> None:
+    """Each alternative has a character that is enough alone, or two neighbours of which two are enough."""
+    parser = pytest.importorskip("re._parser")
+
+    def characters(operator: object, value: object) -> set[str]:
+        if str(operator) == "LITERAL": return {chr(value)}
+        if str(operator) != "IN" or any(str(kind) not in ("LITERAL", "RANGE") for kind, _ in value): return set()
+        return {chr(code) for kind, what in value
+                for code in ([what] if str(kind) == "LITERAL" else range(what[0], what[1] + 1))}
+
+    def enough(*sets: set[str]) -> bool:
+        return all(sets) and all(module._SUSPECT.search(char * len(sets)) for chars in sets for char in chars)
+
+    for alternative in parser.parse(BADNESS_RE.pattern, re.VERBOSE).data[0][1][1]:
+        sets = [characters(operator, value) for operator, value in alternative]
+        assert any(map(enough, sets)) or any(enough(*pair) for pair in pairwise(sets))
+
+
+@pytest.mark.parametrize("pattern", [r"(?<=a)\w", r"\bâ", r"\dâ", r"â$", r"[\wâ]", r"(?i:é)", r"[\d]â"])
+def test_gate_falls_back_when_ftfy_writes_what_re2_cannot_read(pattern: str) -> None:
+    assert module._mojibake_gate(re.compile(pattern, re.VERBOSE)) == r"[^\x00-\x7f]"
+
+
+def test_gate_without_comments_and_flags() -> None:
+    assert module._mojibake_gate(re.compile("a [ #] # a comment\n | b", re.VERBOSE)) == "a[ #]|b"
+    assert module._mojibake_gate(re.compile("é", re.VERBOSE | re.IGNORECASE)) == r"[^\x00-\x7f]"
     assert ftfy.fix_encoding("".join(map(chr, range(128)))) == "".join(map(chr, range(128)))
 
 
@@ -206,6 +246,25 @@ def test_long_lines_are_linear_enough() -> None:
     assert normalize(pa.table({"text": [ten_megabytes]}))["text"].to_pylist() == [ten_megabytes.rstrip()]
 
 
+def test_explanation_of_much_that_repeats_searches_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    matcher = module.difflib.SequenceMatcher
+
+    def counted(junk: None, old: list[str], new: list[str], autojunk: bool) -> object:
+        popular = autojunk and len(new) >= 200  # difflib's own rule: what stands everywhere is no anchor
+        searched.append(0 if popular else len(old) * len(new))
+        return matcher(junk, old, new, autojunk)
+
+    monkeypatch.setattr(module.difflib, "SequenceMatcher", counted)
+    for text in ("a \n\n" * 3000, "line of text\r\n" * 3000, "\n\n\n\npart\n" * 2000, ("word " * 200 + "\n") * 300):
+        told = explain_fixes(text)
+        assert told.fixes and repr(told)
+        for fix in told.fixes:
+            pieces = module._compare(fix.before, fix.after)
+            assert "".join(t for kind, t in pieces if kind != "added") == fix.before
+    assert sum(searched) < 1_000_000
+
+
 def test_html_is_escaped() -> None:
     shown = explain_fixes("<script>alert(1)</script>\x00 donâ€™t")._repr_html_()
     assert "<script>" not in shown and "⟨U+0000⟩" in shown and "<ins" in shown
@@ -224,8 +283,12 @@ def test_stage_keeps_everything_else() -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(),
-                                  pa.dictionary(pa.int32(), pa.string())])
+                                  pa.dictionary(pa.int32(), pa.string()),
+                                  pa.dictionary(pa.int8(), pa.large_string())])
 def test_nulls_and_string_types(kind: pa.DataType) -> None:
+    sliced = pa.array(["skipped ", None, "a\r\n", "", "skipped "], kind).slice(1, 3)
+    parts = pa.table({"text": pa.chunked_array([sliced, sliced.slice(0, 0), sliced])})
+    assert normalize(parts)["text"].to_pylist() == [None, "a", ""] * 2 and normalize(parts).schema == parts.schema
     table = pa.table({"text": pa.array([None, "a\r\n", ""], kind)})
     assert normalize(table)["text"].to_pylist() == [None, "a", ""]
     assert normalize(table).schema == table.schema

@@ -16,14 +16,15 @@ import pyarrow.compute as pc
 import pytest
 
 from dsnotes.causal import prove_blocks, source_page
+from dsnotes.decontam import save_index
 from dsnotes.fetch import Fetcher
 from dsnotes.neighbours import neighbours
-from dsnotes.practice import API_KEY, Fault, PracticeSite
+from dsnotes.practice import API_KEY, Fault, PracticeSite, handbook_truth
 from dsnotes.qa import qa_features, qa_windows
 from dsnotes.recipe import (
-    Recipe, Source, collect_api, demo_recipe, describe, read_recipe, run_demo, run_recipe, trace_record,
+    Recipe, Source, collect_api, demo_recipe, describe, read_benchmark, read_recipe, run_demo, run_recipe, trace_record,
 )
-from dsnotes.records import read_parquet
+from dsnotes.records import read_parquet, write_jsonl, write_parquet
 from dsnotes.tokens import load_tokenizer
 
 SMALL = '''
@@ -60,6 +61,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("pace = 0.0", 'purpose = "fun"'), "purpose: 'fun' came"),
     (("pace = 0.0", "strategy = 3"), "strategy = 3 came, expected str"), (("pace = 0.0", "pace = "), "not TOML"),
     (("pace = 0.0", 'strategy = "x"'), "strategy: 'x' came"),
+    (("pace = 0.0", 'languages = "en"'), "languages = 'en' came, expected a list of strings"),
+    (("pace = 0.0", "quality = [1]"), "expected a list of strings"), (("pace = 0.0", 'quality = ["good"]'), "quality: 'good' came"),
+    (("pace = 0.0", "near_duplicates = 7"), "near_duplicates: 7 came"), (("pace = 0.0", "redact = 1"), "redact = 1 came"),
 ])
 def test_recipes_are_read_strictly(change: tuple[str, str], message: str) -> None:
     """Unknown, missing and unfit keys are named."""
@@ -209,6 +213,43 @@ def test_a_run_without_questions(tmp_path: Path) -> None:
     with PracticeSite() as site: run = run_recipe(recipe, tmp_path / "run", connect_to=site.hosts, progress=True)
     assert run.built.qa is None and not (tmp_path / "run" / "qa").exists() and "causal" in run.summary
     assert "/causal" in describe(tmp_path / "run") and "question " not in trace_record(tmp_path / "run", 0)
+
+
+def test_a_recipe_cleans_as_it_says(tmp_path: Path) -> None:
+    """Languages, quality, benchmarks and near duplicates by the recipe's keys; what was not looked at stands in the card."""
+    exam = tmp_path / "exam.jsonl"
+    text = next(row["main_text"] for row in handbook_truth().to_pylist() if row["url"].endswith("/guides/true-a-wheel"))
+    exam.write_text(json.dumps({"question": " ".join(text.split()[40:60])}) + "\n")
+    keys = f'pace = 0.0\nlanguages = ["en"]\nquality = ["gopher-repetition"]\nnear_duplicates = 0.6\nbenchmarks = ["{exam}"]\nqa = false'
+    with PracticeSite() as site:
+        run = run_recipe(read_recipe(SMALL.replace("pace = 0.0", keys)), tmp_path / "all", connect_to=site.hosts)
+        bare = read_recipe(SMALL.replace("pace = 0.0", "pace = 0.0\nnear_duplicates = 0\nredact = false\nqa = false"))
+        plain = run_recipe(bare, tmp_path / "plain", connect_to=site.hosts)
+    counts = {row["stage"]: row for row in run.funnel.to_pylist()}
+    assert list(counts) == ["license", "normalize", "short", "find language", "language", "quality", "exact duplicate",
+                            "near duplicate", "contamination", "personal data"]
+    assert counts["language"]["dropped"] == 4 and counts["near duplicate"]["dropped"] and counts["personal data"]["changed"]
+    assert counts["contamination"]["dropped"] == 1
+    assert plain.funnel["stage"].to_pylist() == ["license", "normalize", "short", "exact duplicate"]
+    card, bare_card = ((tmp_path / name / "README.md").read_text() for name in ("all", "plain"))
+    assert "Not looked at:\ntoxicity." in card and "near duplicates, the quality of the text" in bare_card and "personal data" in bare_card
+    assert "personal data" in run.summary  # every stage is shown
+
+
+def test_benchmarks_are_read_before_anything_is_asked(tmp_path: Path) -> None:
+    """Items in JSON lines, Parquet or a saved index; what is wrong with a file is said at once, and no folder is begun."""
+    table = pa.table({"id": [7], "question": ["Which key fits the spokes of the old wheels?"], "answer": ["Number four"]})
+    write_parquet(table, tmp_path / "a.parquet"); write_jsonl(table, tmp_path / "b.jsonl")
+    save_index(read_benchmark(tmp_path / "a.parquet"), tmp_path / "c.index")
+    indexes = [read_benchmark(tmp_path / name) for name in ("a.parquet", "b.jsonl", "c.index")]
+    assert [index.items["part"].to_pylist() for index in indexes] == [["question", "answer"]] * 3
+    assert {index.items["item_id"][0].as_py() for index in indexes} == {"7"}
+    write_jsonl(pa.table({"n": [1]}), tmp_path / "d.jsonl")
+    for name, message in (("d.jsonl", "no column of texts, but n"), ("e.csv", "expected a .jsonl"), ("f.jsonl", "not there")):
+        with pytest.raises(ValueError, match=message): read_benchmark(tmp_path / name)
+        bad = read_recipe(SMALL.replace("pace = 0.0", f'benchmarks = ["{tmp_path / name}"]'))
+        with pytest.raises(ValueError, match=message): run_recipe(bad, tmp_path / "run")
+    assert not (tmp_path / "run" / "recipe.json").exists()
 
 
 def test_a_key_that_is_not_there() -> None:
