@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from timing import argument_parser, write_result
 
-from dsnotes.dedup import cluster_signatures, write_signatures
+from dsnotes.near import cluster_signatures, write_signatures
 
 BATCH = 5_000
 VOCABULARY = pa.array([f"w{number:x}" for number in range(50_000)])
