@@ -6,13 +6,13 @@
 __all__ = ['Check', 'IBAN_LENGTHS', 'API_KEYS', 'RULES', 'KINDS', 'REDACTED', 'Span', 'Rule', 'is_luhn', 'is_iban', 'entropy',
            'find_personal_data', 'redact_text', 'may_hold', 'redact_personal_data', 'count_redacted']
 
-# %% ../nbs/23_safety.ipynb #64d5f4da
+# %% ../nbs/23_safety.ipynb #506da2ac
 import ipaddress
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from .records import row_stage
 
-# %% ../nbs/23_safety.ipynb #71677fb7
-_AFTER = r"[\w-]|\.[0-9A-Za-z]"
+# %% ../nbs/23_safety.ipynb #85f7a8b4
+_AFTER = r"\w|[.-][0-9A-Za-z]"
 
 @dataclass(frozen=True)
 class Span:
@@ -105,8 +105,8 @@ def is_iban(
     if not re.fullmatch("[A-Z]{2}[0-9]{2}[0-9A-Z]+", number): return False
     return int("".join(str(int(c, 36)) for c in number[4:] + number[:4])) % 97 == 1
 
-# %% ../nbs/23_safety.ipynb #be493b04
-_IBAN = "[A-Z]{2}[0-9]{2}(?:[ \u00a0\u202f]?[0-9A-Z]){11,29}"
+# %% ../nbs/23_safety.ipynb #36b7afe1
+_IBAN = f"[A-Z]{{2}}[0-9]{{2}}(?:{_GAP}[0-9A-Z]){{11,29}}"
 
 def _is_iban(found:re.Match[str])->tuple[int, int]|None:
     "As much of the candidate as its country's account numbers are long."
@@ -116,16 +116,17 @@ def _is_iban(found:re.Match[str])->tuple[int, int]|None:
     longer = re.match("[0-9A-Za-z]", found.string[end:end + 1])
     return None if longer or not is_iban(_only(found.string[found.start():end])) else (found.start(), end)
 
-# %% ../nbs/23_safety.ipynb #7d45d0c8
+# %% ../nbs/23_safety.ipynb #6cd21811
 _LABEL = re.compile(r"(?<![\w<])(?:"  # a placeholder such as <PHONE_1> is no label
-    r"(?P<phone>(?:tele)?phones?|tel|tél(?:éphone)?|tel[eé]fono?|mobile?|cell|handy|fax|whatsapp|sms|hotline"
+    r"(?P<phone>(?:tele)?phones?|t[eé]l|t[eé]l[eé](?:ph|f)o(?:on|ne?|no)(?:nummer|nr)?|celular|m[oó]vil|tlf|tfn|gsm"
+    r"|(?:mobil|handy)(?:nummer|nr)?|mobile|cell|fax|whatsapp|sms|hotline|телефон"
     r"|(?:call|ring|rang|dial)(?: \w+)? (?:on|at))"
     r"|(?P<address>ip(?:v?[46])?|address|addr|host(?:name)?|server|src|dst|source|client|remote|peer|ping|ssh|gateway"
     r"|login|visitor)"
     r"|(?P<code>(?:v|ver|rev)(?=\W{0,2}$)|versions?|releases?|firmware|fw|software|drivers?|oid|build|revision"
     r"|section|chapter|figure|orders?|invoice|isbn|issn|ean|gtin|upc|barcode|doi|parts|serial|sku|ref(?:erence)?"
     r"|ticket|batch|model|receipt|catalogue|article|patent|tracking|id)"
-    r")(?!\w)|[☎☏📞✆]", re.I)
+    r")(?!\w)|[☎☏📞✆]|电话|電話|手机|手機|전화", re.I)
 
 def _label(text:str, start:int)->str:
     "The nearest telling word on the line: phone, address, code or nothing; 40 characters before, an address 16."
@@ -134,7 +135,7 @@ def _label(text:str, start:int)->str:
     if not label or (label.lastgroup == "address" and start - label.end() > 16): return ""
     return label.lastgroup or "phone"
 
-# %% ../nbs/23_safety.ipynb #c7db0256
+# %% ../nbs/23_safety.ipynb #df898904
 _IPV4 = r"[0-9][0-9]{0,2}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"  # begins with a class, which Python looks for quickly
 _IPV6 = "[23][0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:::)?"  # 2000::/3, all that is given out (RFC 4291)
 _NOBODYS = [ipaddress.ip_network(net) for net in ("2001:db8::/32", "3fff::/20", "192.88.99.0/24")]  # RFC 3849, 9637
@@ -147,27 +148,33 @@ def _is_public(address:str)->bool:
     if not ip.is_global or ip.is_multicast or address in _SERVICES: return False
     return not any(ip in net for net in _NOBODYS)
 
+def _is_network(address:str, behind:str)->bool:
+    "Whether /24 or such follows, and no bit is left that would name one host (RFC 4632): 45.67.0.0/16."
+    mask = re.match(r"/([0-9]{1,3})(?![\w.])", behind)
+    try: return mask is not None and ipaddress.ip_network(address + mask[0]).num_addresses > 1
+    except ValueError: return False
+
+# %% ../nbs/23_safety.ipynb #e5445452
 def _is_ip(found:re.Match[str])->tuple[int, int]|None:
-    "A public address, unless the words before it or its numbers speak for a version; a network such as /24 is none."
+    "A public address and no network, unless the words before it or its numbers speak for a version or a slice."
     text, (start, end) = found.string, found.span()
-    network = re.match("/[0-9]+", text[end:end + 4])
-    if not _is_public(found[0]) or (network and network[0] != ("/128" if ":" in found[0] else "/32")): return None
-    if ":" in found[0]: return found.span()
+    if not _is_public(found[0]) or _is_network(found[0], text[end:end + 5]): return None
+    if ":" in found[0]: return found.span() if re.search("[A-Fa-f]|:.*:.*:", found[0]) else None  # rows[2000::10]
     label, numbers = _label(text, start), [int(number) for number in found[0].split(".")]
     if label == "address": return found.span()
-    package = re.search(r"[A-Za-z]/$|[=~<>^]=\s?$", text[max(0, start - 4):start])  # Chrome/120.0.60.99, six>=1.2.3.4
+    package = re.search(r"[A-Za-z][/-]$|[=~<>^]=\s?$", text[max(0, start - 4):start])  # Chrome/120.0.60.99
     first = re.search(r"(?:^|\n)[# ]*$", text[max(0, start - 9):start])
     heading = first and re.match(r"\.?\s+[A-Z]", text[end:end + 9])  # 9.2.1.4. Creating
     return None if label or package or heading or max(numbers) < 32 or not numbers[3] else found.span()
 
-# %% ../nbs/23_safety.ipynb #d0129e98
+# %% ../nbs/23_safety.ipynb #cf3f5808
 _LATIN = "0-9A-Za-z\u00c0-\u024f"
 _EMAIL = rf"@(?:[{_LATIN}](?:[{_LATIN}-]{{0,62}})\.){{1,6}}(?:xn--[0-9a-z-]{{2,59}}|[A-Za-z]{{2,24}})"
 _NAME = re.compile(rf"[{_LATIN}.%&'+_~-]{{1,64}}$")  # RFC 5321 allows more; in a text = and / are no part of it
 _ALGORITHM = re.compile("(?:aes|hmac-|umac-|chacha20|curve25519|sntrup|zlib$|ssh-|ecdsa-|sk-)")  # RFC 4251, 6
-_EXAMPLES = re.compile(  # RFC 2606: nobody's; and what is a file or a package, not a host
-    r"(?i)(?:^|\.)(?:example\.(?:com|net|org)|example|invalid|localhost)$"
-    r"|\.(?:png|jpe?g|gif|svg|webp|ico|css|js|json|html?|php|txt|pdf|ya?ml|xml)$")
+_EXAMPLES = re.compile(  # RFC 2606: nobody's; and what is a file or a unit of systemd, not a host
+    r"(?i)(?:^|\.)(?:example\.(?:com|net|org)|example|invalid|localhost|localdomain)$"
+    r"|^[1-4]x\.|\.(?:png|jpe?g|gif|svg|webp|ico|css|js|json|html?|php|txt|pdf|ya?ml|xml|service|socket|timer)$")
 
 def _is_email(found:re.Match[str])->tuple[int, int]|None:
     "With the name before the @; not in example domains, file names, code, and not the user of a Git or web address."
@@ -175,42 +182,60 @@ def _is_email(found:re.Match[str])->tuple[int, int]|None:
     head = text[max(0, at - 80):at]
     name = _NAME.search(head)
     if not name or _EXAMPLES.search(found[0][1:]) or text[found.end():found.end() + 1] == "(": return None
-    local = name[0].lstrip(".%&'+~-")
-    if not local or local.endswith(".") or re.search(r"://[^\s/]*$", head): return None
+    local = name[0].lstrip(".%&'+~-_" if text[found.end():found.end() + 1] == "_" else ".%&'+~-")  # _in italics_
+    if not local or local.endswith(".") or re.search(r"://[^\s/?#<>,;]*$", head): return None
     project = local == "git" and text[found.end():found.end() + 1] == ":"  # git@host:owner/project
     return None if project or _ALGORITHM.match(local.lower()) else (at - len(local), found.end())
 
-# %% ../nbs/23_safety.ipynb #ab474571
+# %% ../nbs/23_safety.ipynb #f8eb1575
 _S = "[ \u00a0\u202f.\u2010\u2011\u2013-]"  # between groups: space, dot, hyphens
-_LOOSE = f"(?:{_S}|[()/]){{0,2}}"
-_PHONE = "|".join((
-    rf"\+[1-9](?:{_LOOSE}[0-9]){{7,14}}",  # +44 1632 960 284, +44 (0)1632 960284
-    rf"\(?0[1-9][0-9]{{3}}\)?{_S}(?:[0-9]{{6}}|[0-9]{{3}}{_S}[0-9]{{3}})",     # 01632 960284, 07700 900 417
-    rf"\(?0[1-9][0-9]{{2}}\)?{_S}[0-9]{{3}}{_S}[0-9]{{4}}",                    # 0117 496 0123
-    rf"\(?0[1-9][0-9]?\)?{_S}[0-9]{{4}}{_S}[0-9]{{4}}",                        # 020 7946 0018
-    rf"0[1-9](?:{_S}[0-9]{{2}}){{4}}",                                         # 06 12 34 56 78
-    r"(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[.-])[2-9][0-9]{2}[.-][0-9]{4}"))       # (212) 555-0123
-_LABELLED = (r"(?i:phone|tel|tél|fax|mobil|cell|handy|whatsapp|sms|hotline|call|ring|rang|dial|[☎☏📞✆])"
+_LOOSE = f"(?:(?:{_S}|[()/]){{0,2}}| / )"
+_SPACE = "[ \u00a0\u202f]"
+_ABROAD = rf"[+][1-9](?:{_LOOSE}[0-9]){{7,14}}"  # +44 1632 960 284, +44 (0)1632 960284
+_HOME = "[0][1-9](?:" + "|".join((  # a bracket before the 0 is added later
+    rf"[0-9]{{3}}\)?{_S}(?:[0-9]{{6}}|[0-9]{{3}}{_S}[0-9]{{3}})",  # 01632 960284, 07700 900 417
+    rf"[0-9]{{2}}\)?{_S}[0-9]{{3}}{_S}[0-9]{{4}}",                 # 0117 496 0123
+    rf"[0-9]?\)?{_S}[0-9]{{4}}{_S}[0-9]{{4}}",                     # 020 7946 0018
+    rf"(?:{_S}[0-9]{{2}}){{4}}",                                   # 06 12 34 56 78, 06.12.34.56.78
+    rf"[0-9]{{0,2}}-[0-9]{{2,3}}(?:{_SPACE}[0-9]{{2,3}}){{2}}",    # 070-123 45 67
+    rf"[0-9]{{0,3}}\)?(?:{_SPACE}?/)?{_SPACE}?[0-9]{{2,9}}(?:{_SPACE}[0-9]{{2,4}}){{0,4}}")) + ")"  # 030 / 90 18 20
+_AMERICA = (r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[.-])[2-9][0-9]{2}[.-][0-9]{4}"  # 1-212-555-0123
+            r"|\([1-9][0-9]\) ?9?[0-9]{4}-[0-9]{4}")                                          # (11) 96123-4567
+_LABELLED = (r"(?:(?i:phone|fax|mobil|cel|handy|whatsapp|sms|hotline|gsm|tlf|tfn|call|ring|rang|dial)|[Tt][EeÉé][Ll]"
+             r"|[Mm][OoÓó][Vv]il|[Тт]елефон|[☎☏📞✆]|电话|電話|手机|手機|전화)"
              rf"[^0-9\n+(]{{0,20}}[0-9+(](?:{_LOOSE}[0-9]){{6,14}}")
-_DATE = re.compile(r"(?:19|20)[0-9]{2}[./-][01]?[0-9]|[0-3]?[0-9][./-][01]?[0-9][./-](?:19|20)?[0-9]{2}(?![0-9])")
+_DATE = re.compile(r"(?:19|20)[0-9]{2}[./-][01]?[0-9]|[01]?[0-9][/-](?:19|20)[0-9]{2}(?![0-9])"
+                   r"|[1-9][0-9]\) ?(?:19|20)[0-9]{2}-(?:19|20)[0-9]{2}"
+                   r"|[0-3]?[0-9][./-][01]?[0-9][./-](?:19|20)?[0-9]{2}(?![0-9]|[./-][0-9])")
+_SUM = re.compile(rf"[+][0-9]{{1,3}}(?:{_SPACE}[0-9]{{3}})+,[0-9]")  # +922 337 203 685 477,58
 
-# %% ../nbs/23_safety.ipynb #9af6ed70
+# %% ../nbs/23_safety.ipynb #e6d91122
+def _is_row(text:str, start:int, end:int)->bool:
+    "Whether pairs of digits are no phone: a date with its time (01.02.24 10.30), or bytes among others."
+    gaps = set(re.findall("[^0-9]", text[start:end]))
+    if len(gaps) > 1: return True
+    byte = re.search("[0-9A-Fa-f]{2} $", text[max(0, start - 3):start])
+    return gaps == {" "} and bool(byte or re.match(r" {1,2}[0-9A-Fa-f]{2}(?!\w)", text[end:end + 5]))
+
 def _is_phone(found:re.Match[str])->tuple[int, int]|None:
     "A number printed as phone numbers are, unless a label says that it is a code, or it stands in a row of bytes."
-    text, (start, end) = found.string, found.span()
-    if _label(text, start) in ("code", "address") or _DATE.match(found[0].lstrip("+(")): return None
-    byte = re.search("[0-9A-Fa-f]{2} $", text[max(0, start - 3):start])
-    row = byte or re.match(r" {1,2}[0-9A-Fa-f]{2}(?!\w)", text[end:end + 5])
-    return None if row and re.fullmatch("[0-9]{2}(?: [0-9]{2})*", found[0]) else (start, end)
+    text, (start, end), groups = found.string, found.span(), re.findall("[0-9]+", found[0])
+    if _DATE.match(found[0].lstrip("+(")) or _SUM.match(text, start) or set(found[0]) <= set("01 "): return None
+    if found[0][0] != "+":
+        if not 9 <= sum(map(len, groups)) <= 11 + (len(groups) == 2): return None
+        if len(groups) < 2 or ({len(group) for group in groups} == {2} and _is_row(text, start, end)): return None
+    if _label(text, start) in ("code", "address"): return None
+    return start - (")" in found[0] and text[max(0, start - 1):start] == "("), end
 
 def _is_labelled(found:re.Match[str])->tuple[int, int]|None:
     "Any row of digits behind a word such as `tel`; a date is none."
     number = re.search(f"[0-9+(](?:{_LOOSE}[0-9])+$", found[0])
     if not number or _DATE.match(number[0]): return None
     start = found.start() + number.start()
+    if found.string[start - 1] == "_": return None  # <CARD_1234567>
     return (start, found.end()) if _label(found.string, start) == "phone" else None
 
-# %% ../nbs/23_safety.ipynb #476a50a3
+# %% ../nbs/23_safety.ipynb #700fcc6b
 def entropy(
     text:str, # Any text
 )->float: # Bits a character, 0 for an empty text
@@ -230,12 +255,13 @@ API_KEYS = {  # as the providers document them
     "npm": "npm_[0-9A-Za-z]{36}",
     "PyPI": "pypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,300}",
     "SendGrid": r"SG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}",
-    "JSON Web Token": r"eyJ[0-9A-Za-z_-]{10,500}\.eyJ[0-9A-Za-z_-]{10,800}\.[0-9A-Za-z_-]{20,700}",
 }
 
-# %% ../nbs/23_safety.ipynb #23e7fc60
-_ASSIGNED = (r"(?i:api[_-]?key|access[_-]?key|secret|token|passw(?:or)?d)[\"'`]?[ \t]{0,3}(?::|=)[ \t]{0,3}[\"'`]?"
-             "(?P<value>[0-9A-Za-z_/+=-]{20,200})")
+# %% ../nbs/23_safety.ipynb #317e6bdc
+_ASSIGNED = (r"(?i:(?:api[_-]?key|access[_-]?key|secret(?:[_-]?key)?|token|passw(?:or)?d)[\"'`]?[ \t]{0,3}(?:=>|:|=)"
+             r"|\bbearer )[ \t]{0,3}[\"'`]?(?P<value>[0-9A-Za-z_/+=.-]{19,199}[0-9A-Za-z_/+=-])"
+             r"|\beyJ[0-9A-Za-z_-]{10,500}\.eyJ[0-9A-Za-z_-]{10,500}")  # JSON Web Token (RFC 7519)
+_REST = re.compile(r"[0-9A-Za-z_/+=-]{0,4000}(?:\.[0-9A-Za-z_/+=-]{1,4000}){0,8}")
 _DUMMY = re.compile(r"(?i)example|x{6}|0{8}|abcdefg|1234567|your|dummy|change|placeholder|test_?key|secret")
 _UUID = re.compile("[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -243,34 +269,39 @@ def _is_key(found:re.Match[str])->tuple[int, int]|None:
     "A key by its prefix, or the value that was given to a name; not one that stands in a manual for anybody's."
     assigned = found.groupdict().get("value")
     value, start = (assigned, found.start("value")) if assigned else (found[0], found.start())
-    if _DUMMY.search(value) or entropy(value) < 3: return None
-    if _UUID.fullmatch(value) or len(re.findall("[0-9]+", value)) < (3 if assigned else 1): return None  # a long name
-    return start, found.end()
+    named = len(re.findall("[0-9]+", value)) < 3 if assigned else not re.search("[0-9A-Z]", value)  # a long name
+    if named or _DUMMY.search(value) or _UUID.fullmatch(value) or entropy(value) < 3: return None
+    rest = _REST.match(found.string, found.end()) if assigned or value.startswith("eyJ") else None
+    return start, rest.end() if rest else found.end()
 
-# %% ../nbs/23_safety.ipynb #92130123
+# %% ../nbs/23_safety.ipynb #6d1cb7ca
 _PEM = "-----BEGIN [A-Z ]{0,20}PRIVATE KEY[A-Z ]{0,10}-----"
-_BODY = re.compile("[^-]{0,20000}(?:-----END [A-Z ]{0,20}PRIVATE KEY[A-Z ]{0,10}-----)?")
+_END = re.compile(_PEM.replace("BEGIN", "END"))
+_BODY = re.compile(r"[0-9A-Za-z+/=\s\\]{0,20000}")
 
 def _is_private_key(found:re.Match[str])->tuple[int, int]|None:
     "From BEGIN to END, or as far as the key goes, when at least 64 characters in between look like one."
-    body = _BODY.match(found.string, found.end())
-    if not body: return None
-    lines = re.findall("[0-9A-Za-z+/=]{16,}", body[0])
+    text, begin = found.string, found.end()
+    stop = text.find("-----", begin, begin + 20_000)
+    end = _END.match(text, stop) if stop >= 0 else None
+    body = text[begin:stop] if end else _BODY.findall(text, begin, begin + 20_000)[0]
+    lines = re.findall("[0-9A-Za-z+/=]{16,}", body)
     if sum(map(len, lines)) < 64 or entropy("".join(lines)) < 4: return None
-    end = body.end() if body[0].endswith("-----") else body.start() + body[0].rindex(lines[-1]) + len(lines[-1])
-    return found.start(), end
+    return found.start(), end.end() if end else begin + body.rindex(lines[-1]) + len(lines[-1])
 
-# %% ../nbs/23_safety.ipynb #e65d40b8
+# %% ../nbs/23_safety.ipynb #13038d3c
 RULES = (
     Rule("private_key", _PEM, _is_private_key, before="", after="(?!)"),
     Rule("api_key", "|".join(API_KEYS.values()), _is_key, before=r"\w-", after=r"\w"),
-    Rule("api_key", _ASSIGNED, _is_key, before="", after="[0-9A-Za-z]"),
-    Rule("email", _EMAIL, _is_email, before="", after=r"[\w-]"),
+    Rule("api_key", _ASSIGNED, _is_key, before="", after="(?!)"),
+    Rule("email", _EMAIL, _is_email, before="", after=r"[0-9A-Za-z]|[_-]\w"),
     Rule("iban", _IBAN, _is_iban, before=r"\w-", after="(?!)"),
     Rule("card", _CARD, _is_card),
     Rule("ipv6", _IPV6, _is_ip, before=r"\w:.", after=r"\w|:[0-9A-Fa-f]"),
-    Rule("ipv4", _IPV4, _is_ip, after=r"\w|\.\w|-[A-Za-z]"),
-    Rule("phone", _PHONE, _is_phone, after=_AFTER + "|,[0-9]"),
+    Rule("ipv4", _IPV4, _is_ip, before=r"\w.+", after=r"\w|\.\w|-[A-Za-z]"),
+    Rule("phone", _ABROAD, _is_phone),
+    Rule("phone", _HOME, _is_phone),
+    Rule("phone", _AMERICA, _is_phone),
     Rule("phone", _LABELLED, _is_labelled, before=r"\w<"),
 )
 KINDS = tuple(dict.fromkeys(rule.kind for rule in RULES))
@@ -300,14 +331,15 @@ def find_personal_data(
     "What in a text belongs to somebody, by shape and a second look. `ValueError` for a kind that is not in `KINDS`."
     return _find(text, _rules(kinds))
 
-# %% ../nbs/23_safety.ipynb #cecaedef
+# %% ../nbs/23_safety.ipynb #cd167569
 _PLACEHOLDER = re.compile(f"<({'|'.join(kind.upper() for kind in KINDS)})_([0-9]{{1,9}})>")
 
 def _replace(text:str, spans:list[Span], names:dict[tuple[str, str], str], last:Counter[str])->str:
     "The text with a placeholder for each span; the same value has the same number, a new one the next."
     pieces, at = [], 0
     for span in spans:
-        value = span.kind, _only(span.text) if span.kind in ("phone", "card", "iban") else span.text.lower()
+        value = span.kind, _only(span.text) if span.kind in ("phone", "card", "iban") else span.text
+        if span.kind in ("email", "ipv6"): value = span.kind, span.text.lower()
         if value not in names:
             last[span.kind] += 1
             names[value] = f"<{span.kind.upper()}_{last[span.kind]}>"
@@ -315,16 +347,19 @@ def _replace(text:str, spans:list[Span], names:dict[tuple[str, str], str], last:
         at = span.end
     return "".join([*pieces, text[at:]])
 
-# %% ../nbs/23_safety.ipynb #27c5e99f
+# %% ../nbs/23_safety.ipynb #cf6faea5
 def _redact(text:str, rules:list[Rule])->tuple[str, Counter[str]]:
     "The text without what belongs to somebody, and how many spans of each kind were replaced."
     names: dict[tuple[str, str], str] = {}
     last: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for kind, number in _PLACEHOLDER.findall(text): last[kind.lower()] = max(last[kind.lower()], int(number))
-    while spans := _find(text, rules):
+    bare = [replace(rule, before="", after="(?!)") for rule in rules]
+    rounds = 0
+    while spans := _find(text, rules if rounds < 8 else [*rules, *bare]):
         counts.update(span.kind for span in spans)
         text = _replace(text, spans, names, last)
+        rounds += 1
     return text, counts
 
 def redact_text(

@@ -46,7 +46,7 @@ def _outside(sentence:str)->float:
     "How much a word that is not quoted counts: 1 when the sentence is for somebody, less about things or oneself."
     return 1.0 if _THEM.search(sentence) else .2 if _US.search(sentence) else .4
 
-# %% ../nbs/27_toxicity.ipynb #c94acebd
+# %% ../nbs/27_toxicity.ipynb #0221396d
 @dataclass(frozen=True)
 class Hit:
     "A word that counted, and how much."
@@ -61,14 +61,17 @@ class WordScorer:
 
     def sentences(self, text:str)->Iterator[list[Hit]]:
         "The hits of each sentence that has any."
-        listed = re.compile(rf"(?i)\b({'|'.join(map(re.escape, self.words))})s?\b")
-        if not self.words or not listed.search(text): return
+        weights = {word.casefold(): weight for word, weight in self.words.items()}
+        listed = re.compile(rf"(?i)\b({'|'.join(map(re.escape, weights))})s?\b")
+        if not weights or not listed.search(text): return
         quoted = _quoted(text)
         for sentence in _SENTENCE.finditer(text):
-            if not listed.search(sentence[0]): continue
+            found = [word for word in listed.finditer(text, sentence.start(), sentence.end())
+                     if word[1].casefold() in weights]  # İdiot fits the pattern, and folds to another word
+            if not found: continue
             outside = _outside(sentence[0])
-            yield [Hit(word[0], word.start(), self.words[word[1].lower()] * (.3 if quoted[word.start()] else outside))
-                   for word in listed.finditer(text, sentence.start(), sentence.end())]
+            yield [Hit(word[0], word.start(), weights[word[1].casefold()] * (.3 if quoted[word.start()] else outside))
+                   for word in found]
 
     def explain(self, text:str)->list[Hit]: # In reading order; empty for a score of 0
         "The hits of the worst sentence, which is the one that makes the score."

@@ -55,6 +55,8 @@ def test_context_counts() -> None:
     assert scorer.explain("Fine. You idiots!") == [Hit("idiots", 10, .8)]
     assert scorer(["Idiotic.", "midiot", "gobs of grease"]) == [0, 0, .24]
     assert WordScorer({"c++": 1.0})(["You c++."]) == [0] and WordScorer({})(["You idiot."]) == [0]
+    assert WordScorer({"Idiot": .8, "STRASSE": .4})(["You idiot.", "You strasse."]) == [.8, .4]
+    assert scorer(["You \u0130diot.", "You \u017ftupid."]) == [0, .4]  # case folds of letters that are not ASCII
     assert isinstance(scorer, Scorer)
 
 
