@@ -163,7 +163,7 @@ def main() -> None:
     checks: dict[str, Any] = {"labelled texts": labelled, "fresh texts": fresh,
                               "replaced by dsnotes": {row["kind"]: row["spans"] for row in replaced}}
     if phonenumbers: checks["examples of libphonenumber"] = examples_of_regions()
-    else: print("phonenumbers is not installed: pip install phonenumbers")
+    else: print("phonenumbers is not installed: pip install -e '.[bench]'")
     if PIIFormatter is None: print("datatrove is not installed: pip install -e '.[bench]'")
     else:
         formatter = PIIFormatter()
