@@ -109,7 +109,7 @@ def _measure_grams(words:list[str], n:int)->float:
     inside = {i + k for i, gram in enumerate(grams) if gram in wanted for k in range(n)}
     return _share(_chars([words[i] for i in inside]), _chars(words))
 
-# %% ../nbs/22_quality.ipynb #04441b80
+# %% ../nbs/22_quality.ipynb #f6274640
 _LOREM_IPSUM = "[Ll][Oo][Rr][Ee][Mm] [Ii][Pp][Ss][Uu][Mm]"
 UNSPACED_LIMIT = 0.25  # share of letters from scripts without spaces above which rules on words are not applied
 
@@ -126,7 +126,6 @@ def measure_text(
     signals |= {"lorem_ipsum": len(re.findall(_LOREM_IPSUM, text)), "curly_brackets": text.count("{")}
     return {"chars": len(text), "unspaced_share": unspaced, **signals}
 
-# %% ../nbs/22_quality.ipynb #f099913b
 _COUNTS = ("chars", "words", "stop_words", "sentences", "lines", "lorem_ipsum", "curly_brackets")
 _ON_WORDS = ("words", "mean_word_length", "hash_ratio", "ellipsis_ratio", "alphabetic_words", "stop_words",
              "sentences", "newline_ratio", "punctuated_lines", "short_lines", *_GRAMS.values())  # or null: no spaces
@@ -135,11 +134,13 @@ _ANY_SCRIPT = ("chars", "lines", "unspaced_share", "bullet_lines", "ellipsis_lin
                "lorem_ipsum", "curly_brackets")
 SIGNALS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.float64()) for name in _ANY_SCRIPT + _ON_WORDS])
 
-# %% ../nbs/22_quality.ipynb #691cfdaf
+# %% ../nbs/22_quality.ipynb #6a7b34d1
+def _number(value:float)->str: return str(int(value)) if value == int(value) else repr(float(value))
+
 def _shown(value:float, limit:float)->str:
-    "A value in few digits, and in all of them where few would make it look equal to the limit."
-    if value == int(value): return str(int(value))
-    return short if float(short := f"{value:.3g}") != limit else repr(float(value))
+    "A value in few digits, or in all of them where few would put it on the limit or on its other side."
+    short = float(f"{value:.3g}")
+    return _number(value if value == int(value) or short == limit or (short < limit) != (value < limit) else short)
 
 @dataclass(frozen=True)
 class Rule:
@@ -157,6 +158,8 @@ class Rule:
             raise ValueError(f"rule {self.name!r}: signal {self.signal!r} came, {expected}")
         if not self.name or ":" in self.name:
             raise ValueError(f"rule name: {self.name!r} came, expected text without a colon")
+        if not self.at_least <= self.at_most:
+            raise ValueError(f"rule {self.name!r}: at_least {self.at_least} came, expected at most {self.at_most}")
 
     def is_broken(self, values:np.ndarray)->np.ndarray: # (n,) bool
         "Which values are dropped; one that was not measured (NaN) is not."
@@ -167,9 +170,9 @@ class Rule:
         "What stands in `drop_reason` for a value that breaks the rule."
         low = value < self.at_least or (self.strict and value == self.at_least)
         limit, sign = (self.at_least, "<≤"[self.strict]) if low else (self.at_most, ">≥"[self.strict])
-        return f"{self.name}: {_shown(value, limit)} {sign} {limit:g}"
+        return f"{self.name}: {_shown(value, limit)} {sign} {_number(limit)}"
 
-# %% ../nbs/22_quality.ipynb #f52712bf
+# %% ../nbs/22_quality.ipynb #b9abb2e7
 _RAE = "Rae et al. 2021, section A.1.1"
 
 GOPHER_QUALITY = (
@@ -182,8 +185,6 @@ GOPHER_QUALITY = (
     Rule("Gopher alphabetic words", "alphabetic_words", _RAE, at_least=0.8),
     Rule("Gopher stop words", "stop_words", _RAE, at_least=2),
 )
-
-# %% ../nbs/22_quality.ipynb #b8a4c15b
 _TABLE_A1 = {
     "duplicate_lines": .30, "duplicate_paragraphs": .30,
     "duplicate_line_chars": .20, "duplicate_paragraph_chars": .20, "top_2_gram": .20,
@@ -234,17 +235,16 @@ def judge_quality(
             undecided[row] = False
     return pa.array(reasons, pa.string())
 
-# %% ../nbs/22_quality.ipynb #c53ffe5a
+# %% ../nbs/22_quality.ipynb #b48517bb
 def _limits(rule:Rule)->str:
     "What a rule keeps, such as '≥ 50, ≤ 100000'."
     more, less = (">", "<") if rule.strict else ("≥", "≤")
     ends = ((more, rule.at_least), (less, rule.at_most))
-    return ", ".join(f"{sign} {limit:g}" for sign, limit in ends if np.isfinite(limit))
+    return ", ".join(f"{sign} {_number(limit)}" for sign, limit in ends if np.isfinite(limit))
 
 _EXPLAINED = pa.schema([("rule", pa.string()), ("value", pa.float64()), ("keeps", pa.string()),
                         ("verdict", pa.string()), ("source", pa.string())])
 
-# %% ../nbs/22_quality.ipynb #fd2a5571
 def explain_quality(
     text:str, # Any text
     rules:Sequence[Rule]=RULES, # Rules to ask
@@ -281,16 +281,13 @@ def _count_words(read:Codes, words:Words)->dict[str, np.ndarray]:
         "curly_brackets": total(pc.count_substring(vocabulary, "{")),
     }
 
-# %% ../nbs/22_quality.ipynb #831fc37e
+# %% ../nbs/22_quality.ipynb #7a51c63d
 def _count_stop_words(words:Words)->np.ndarray: # (n_texts,) how many of the eight occur
     bare = pc.ascii_lower(pc.utf8_trim(words.vocabulary, _AROUND))
     which = pc.fill_null(pc.index_in(bare, pa.array(STOP_WORDS)), -1).to_numpy()[words.ids]
-    hits = np.flatnonzero(which >= 0)
-    found = np.zeros((len(words.starts) - 1, len(STOP_WORDS)), np.bool_)
-    found[np.searchsorted(words.starts, hits, side="right") - 1, which[hits]] = True
-    return found.sum(axis=1)
+    return np.sum([count_marks(which == k, words.starts) > 0 for k in range(len(STOP_WORDS))], axis=0)
 
-# %% ../nbs/22_quality.ipynb #3f6f1ecf
+# %% ../nbs/22_quality.ipynb #37f48214
 @dataclass(frozen=True)
 class _Lines:
     "The lines and paragraphs of a batch, as places among its words."
@@ -301,7 +298,6 @@ class _Lines:
     paragraphs: np.ndarray  # (n_paragraphs,) the first word of each paragraph
     breaks: np.ndarray      # (n_texts,) newline characters in each text
 
-# %% ../nbs/22_quality.ipynb #f4d5e213
 def _find_lines(read:Codes, words:Words, sizes:np.ndarray)->_Lines:
     "Lines and paragraphs; `sizes` is (n_words + 1,): how many characters of words stand before each word."
     breaks = np.flatnonzero(read.codes == 10)
@@ -368,12 +364,18 @@ def _count_duplicates(words:Words, lines:_Lines)->dict[str, np.ndarray]:
         "copied_line_chars": _shares(count_marks(lines.lengths * copy, lines.starts), chars),
     }
 
-# %% ../nbs/22_quality.ipynb #78960137
+# %% ../nbs/22_quality.ipynb #6e838bf4
+def _may_repeat(keys:np.ndarray)->np.ndarray: # (n,) bool
+    "A sieve before the counting: false only for numbers that occur once, since no other falls into their place."
+    places = (keys.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(46)).view(np.int64)  # 2 ** 18 places
+    return (np.bincount(places) > 1)[places]
+
 def _repeated_grams(words:Words)->Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     "For n = 2 to 10: n; where a repeated n-gram begins, in order; its number; how often it occurs in its text."
     ids, size, text = words.ids.astype(np.int64), len(words.vocabulary), _text_of(words.starts)
-    places = np.flatnonzero(text[1:] == text[:-1])
-    keys = (text[places] * size + ids[places]) * size + ids[places + 1]
+    keys = (text[:-1] * size + ids[:-1]) * size + ids[1:]
+    places = np.flatnonzero((text[1:] == text[:-1]) & _may_repeat(keys))
+    keys = keys[places]
     for n in _GRAMS:
         counts, numbers = _count_equal(keys)
         again = counts > 1
@@ -390,7 +392,7 @@ def _covered(places:np.ndarray, n:int, sizes:np.ndarray, starts:np.ndarray)->np.
     reach[:-1] = np.minimum(reach[:-1], places[1:])
     return count_marks(sizes[reach] - sizes[places], np.searchsorted(places, starts))
 
-# %% ../nbs/22_quality.ipynb #84e5b061
+# %% ../nbs/22_quality.ipynb #2f915a56
 def _top_places(places:np.ndarray, n:int, numbers:np.ndarray, counts:np.ndarray, sizes:np.ndarray,
                 starts:np.ndarray)->np.ndarray:
     "Where the most frequent n-gram of each text stands: of several the longest, of these the first."
@@ -402,7 +404,6 @@ def _top_places(places:np.ndarray, n:int, numbers:np.ndarray, counts:np.ndarray,
     first = tops[np.searchsorted(tops, bounds[:-1])]
     return places[numbers == np.repeat(numbers[first], np.diff(bounds))]
 
-# %% ../nbs/22_quality.ipynb #38b1be79
 def _count_grams(words:Words, sizes:np.ndarray)->dict[str, np.ndarray]:
     "`_measure_grams` for all texts and every n."
     chars, signals = np.diff(sizes[words.starts]), {}
@@ -411,7 +412,7 @@ def _count_grams(words:Words, sizes:np.ndarray)->dict[str, np.ndarray]:
         signals[_GRAMS[n]] = _shares(_covered(places, n, sizes, words.starts), chars)
     return signals
 
-# %% ../nbs/22_quality.ipynb #0ca8343e
+# %% ../nbs/22_quality.ipynb #f58e696f
 def _batch_signals(texts:pa.StringArray)->pa.Table: # (n_texts, n_signals)
     read = read_codes(texts)
     words = find_words(read)
@@ -425,7 +426,6 @@ def _batch_signals(texts:pa.StringArray)->pa.Table: # (n_texts, n_signals)
     return pa.table([pa.array(signals[field.name], field.type, mask=unfit if field.name in _ON_WORDS else None)
                      for field in SIGNALS], schema=SIGNALS)
 
-# %% ../nbs/22_quality.ipynb #fc3ae8a0
 def quality_signals(
     texts:pa.Array|pa.ChunkedArray|list[str|None], # Texts; null is measured as an empty text
 )->pa.Table: # One row a text, with the schema SIGNALS; null: the signal does not fit the script
@@ -433,11 +433,13 @@ def quality_signals(
     column = pa.array(texts, pa.string()) if isinstance(texts, list) else texts
     return pa.concat_tables([SIGNALS.empty_table(), *map(_batch_signals, text_batches(column))]).combine_chunks()
 
-# %% ../nbs/22_quality.ipynb #03a34562
-def _texts(table:pa.Table, column:str)->pa.ChunkedArray:
-    "A text column, or the error that says which columns there are."
-    if column in table.column_names: return table[column]
-    raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}")
+# %% ../nbs/22_quality.ipynb #e52290a8
+def _open_texts(table:pa.Table, column:str)->pa.ChunkedArray:
+    "A text column, null where the row is dropped already. Raises `ValueError` when the column is missing."
+    if column not in table.column_names:
+        raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}")
+    if "drop_reason" not in table.column_names: return table[column]
+    return pc.if_else(pc.is_null(table["drop_reason"]), table[column], pa.scalar(None, table[column].type))
 
 @row_stage
 def drop_low_quality(
@@ -446,46 +448,29 @@ def drop_low_quality(
     column:str="text", # Which column to judge
 )->pa.Table: # The same rows, with `drop_reason`
     "Drops what breaks a rule, with rule, value and threshold. Raises `ValueError` when the column is missing."
-    reasons = judge_quality(quality_signals(_texts(table, column)), rules)
+    reasons = judge_quality(quality_signals(_open_texts(table, column)), rules)
     return mark_dropped(table, pc.is_valid(reasons), reasons)
 
-# %% ../nbs/22_quality.ipynb #1876dcc5
+# %% ../nbs/22_quality.ipynb #10bc4487
 C4_WORDS, C4_WORD_CHARS = 5, 1000  # least words a line (section 2.2); longest word (c4_utils.py)
-_CITATION = r"\[[0-9]*\]|\[edit\]|\[citation needed\]"
-_POLICY = "terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies"
+_CITATION = re.compile(r"\[[0-9]*\]|\[edit\]|\[citation needed\]")
+_POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
 def judge_c4_line(
     line:str, # One line
 )->tuple[str, str|None]: # The line as C4 keeps it; the rule that removes it, or None
     "What C4 does with a line (Raffel et al. 2020, section 2.2; c4_utils.py of TensorFlow Datasets)."
-    bare = re.sub(_CITATION, "", line.strip()).strip()
-    if any(len(word) > C4_WORD_CHARS for word in line.split()): return bare, "long word"
+    bare = _CITATION.sub("", line.strip()).strip() if "[" in line else line.strip()
+    if len(line) > C4_WORD_CHARS and any(len(word) > C4_WORD_CHARS for word in line.split()): return bare, "long word"
     if not bare.endswith((".", "?", "!", '"', "”")) or bare.endswith("..."): return bare, "no end mark"
     if len(bare.split()) < C4_WORDS: return bare, "few words"
-    if re.search("javascript", bare, re.I | re.A): return bare, "javascript"
-    if re.search(_POLICY, bare, re.I | re.A): return bare, "policy"
-    return bare, None
+    lower = bare.lower()
+    if "javascript" in lower: return bare, "javascript"
+    return bare, "policy" if any(phrase in lower for phrase in _POLICY) else None
 
-# %% ../nbs/22_quality.ipynb #2d4909e0
-_LINE_RULES = ("long word", "no end mark", "few words", "javascript", "policy")
+# %% ../nbs/22_quality.ipynb #fb72c389
 _REMOVED = pa.list_(pa.struct([("line", pa.int64()), ("rule", pa.string()), ("text", pa.string())]))
 
-def _judge_c4_lines(lines:pa.StringArray)->tuple[pa.StringArray, np.ndarray]:
-    "`judge_c4_line` for many: the lines as they are kept, and 0 to keep, n for the n-th rule, -1 for a blank line."
-    bare = pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_trim_whitespace(lines), _CITATION, ""))
-    lower = pc.ascii_lower(bare)
-    before, after = find_words(read_codes(lines)), find_words(read_codes(bare))
-    broken = [
-        np.diff(before.starts) == 0,
-        count_marks(before.ends - before.begins > C4_WORD_CHARS, before.starts) > 0,
-        pc.or_(pc.invert(pc.match_substring_regex(bare, '[.?!"”]$')), pc.ends_with(bare, "...")),
-        np.diff(after.starts) < C4_WORDS,
-        pc.match_substring(lower, "javascript"),
-        pc.match_substring_regex(lower, _POLICY),
-    ]
-    return bare, np.select([np.asarray(mask, np.bool_) for mask in broken], [-1, 1, 2, 3, 4, 5], 0)
-
-# %% ../nbs/22_quality.ipynb #65c91488
 def _listed(mask:np.ndarray, starts:np.ndarray, values:pa.Array)->pa.ListArray: # (n_texts,) lists
     "The values of the marked items, in one list for each text."
     ends = np.cumsum(count_marks(mask, starts))
@@ -495,31 +480,32 @@ def _keep_lines(texts:pa.StringArray)->tuple[pa.Array, pa.Array]: # (n_texts,) t
     read = read_codes(texts)
     lines, classes = find_lines(read), code_classes()[read.codes]
     letters, unspaced = (count_marks((classes & flag) != 0, read.starts) for flag in (LETTER, UNSPACED))
-    unfit = _shares(unspaced, letters) > UNSPACED_LIMIT
-    bare, verdicts = _judge_c4_lines(lines.vocabulary)
-    verdict = np.where(np.repeat(unfit, np.diff(lines.starts)), 0, verdicts[lines.ids])
-    kept = pc.binary_join(_listed(verdict == 0, lines.starts, bare.take(pa.array(lines.ids[verdict == 0]))), "\n")
-    gone = np.flatnonzero(verdict > 0)
-    number = gone - lines.starts[np.searchsorted(lines.starts, gone, side="right") - 1] + 1
+    unfit, sizes = _shares(unspaced, letters) > UNSPACED_LIMIT, np.diff(lines.starts)
+    different = lines.vocabulary.to_pylist()
+    bare, rules = (pa.array(column, pa.string()) for column in zip(*map(judge_c4_line, different), strict=True))
+    keep = np.asarray(pc.is_null(rules))[lines.ids]
+    filled = np.array([line != "" and not line.isspace() for line in different])[lines.ids]
+    gone = ~keep & filled & ~np.repeat(unfit, sizes)
+    number = (np.arange(len(keep)) - np.repeat(lines.starts[:-1], sizes) + 1)[gone]
+    which = pa.array(lines.ids[gone])
     rows = pa.StructArray.from_arrays(
-        [pa.array(number), pa.array(_LINE_RULES).take(pa.array(verdict[gone] - 1)),
-         lines.vocabulary.take(pa.array(lines.ids[gone]))], fields=list(_REMOVED.value_type))
-    return pc.if_else(pa.array(unfit), texts, kept), _listed(verdict > 0, lines.starts, rows).cast(_REMOVED)
+        [pa.array(number), rules.take(which), lines.vocabulary.take(which)], fields=list(_REMOVED.value_type))
+    kept = pc.binary_join(_listed(keep, lines.starts, bare.take(pa.array(lines.ids[keep]))), "\n")
+    return pc.if_else(pa.array(unfit), texts, kept), _listed(gone, lines.starts, rows).cast(_REMOVED)
 
-# %% ../nbs/22_quality.ipynb #bd382935
+# %% ../nbs/22_quality.ipynb #284d2d89
 @row_stage
 def keep_c4_lines(
     table:pa.Table, # Documents; what was dropped before, or is in a script without spaces, stays as it is
     column:str="text", # Which column to edit
 )->pa.Table: # The same rows; `removed_lines` lists what was taken: line (from 1), rule, text. Blank lines go unlisted
     "Texts with the lines that C4 keeps. Raises `ValueError` when the column is missing or the stage ran before."
-    texts, field = _texts(table, column), table.schema.field(column)
+    texts = _open_texts(table, column)
     if "removed_lines" in table.column_names:
         raise ValueError("column 'removed_lines' is there already: keep_c4_lines ran before on this table")
-    found = table["drop_reason"] if "drop_reason" in table.column_names else pa.nulls(table.num_rows, pa.string())
-    open_texts = pc.if_else(pc.is_null(found), texts, pa.scalar(None, field.type))
-    pieces = [_keep_lines(piece) for piece in text_batches(open_texts)]
-    edited = pa.chunked_array([text.cast(field.type) for text, _ in pieces], field.type)
+    kind = pa.string() if pa.types.is_null(texts.type) else texts.type
+    pieces = [_keep_lines(piece) for piece in text_batches(texts)]
+    edited = pa.chunked_array([text.cast(kind) for text, _ in pieces], kind)
     removed = pa.chunked_array([lines for _, lines in pieces], _REMOVED)
-    whole = pc.if_else(pc.is_valid(open_texts), edited, texts)
-    return table.set_column(table.column_names.index(column), field, whole).append_column("removed_lines", removed)
+    whole = pc.if_else(pc.is_valid(texts), edited, table[column].cast(kind))
+    return table.set_column(table.column_names.index(column), column, whole).append_column("removed_lines", removed)
