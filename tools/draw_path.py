@@ -6,7 +6,8 @@ from pathlib import Path
 
 STEPS = [  # (heading, what happens, lessons, colour)
     ("collect", ["ask politely", "hear a no", "resume"], "08 guard · 09 urls · 10 fetch\n11 api · 12 robots · 13 crawl\n14 extract", "#ddf4ff"),
-    ("clean", ["repair and judge", "drop copies", "hide personal data"], "20 normalize · 21 language\n22 quality · 23 safety · 24 dedup\n25 decontam · 28 near · 29 curate", "#dafbe1"),
+    ("clean", ["repair and judge", "drop copies", "hide personal data"],
+     "20 normalize · 21 language\n22 quality · 23 safety\n24 dedup to 29 curate", "#dafbe1"),
     ("tokens", ["format", "train a tokenizer", "pack"], "30 format · 31 tokens\n32 pack", "#fff8c5"),
     ("datasets", ["causal-LM blocks", "proven questions", "a card"], "33 causal · 40 qa\n70 recipe", "#fbefff"),
 ]
