@@ -134,12 +134,12 @@ _ANY_SCRIPT = ("chars", "lines", "unspaced_share", "bullet_lines", "ellipsis_lin
                "lorem_ipsum", "curly_brackets")
 SIGNALS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.float64()) for name in _ANY_SCRIPT + _ON_WORDS])
 
-# %% ../nbs/22_quality.ipynb #6a7b34d1
+# %% ../nbs/22_quality.ipynb #ab80816a
 def _number(value:float)->str: return str(int(value)) if value == int(value) else repr(float(value))
 
 def _shown(value:float, limit:float)->str:
     "A value in few digits, or in all of them where few would put it on the limit or on its other side."
-    short = float(f"{value:.3g}")
+    short = float(f"{value:.3g}") if value < 1000 else round(value)
     return _number(value if value == int(value) or short == limit or (short < limit) != (value < limit) else short)
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ class Rule:
 
     def __post_init__(self)->None:
         if self.signal not in SIGNALS.names:
-            expected = f"expected one of {', '.join(SIGNALS.names)}"
-            raise ValueError(f"rule {self.name!r}: signal {self.signal!r} came, {expected}")
+            names = ", ".join(SIGNALS.names)
+            raise ValueError(f"rule {self.name!r}: signal {self.signal!r} came, expected one of {names}")
         if not self.name or ":" in self.name:
             raise ValueError(f"rule name: {self.name!r} came, expected text without a colon")
         if not self.at_least <= self.at_most:
@@ -312,9 +312,7 @@ def _find_lines(read:Codes, words:Words, sizes:np.ndarray)->_Lines:
     return _Lines(heads, lasts, np.searchsorted(heads, words.starts), sizes[lasts + 1] - sizes[heads] + lasts - heads,
                   paragraphs, np.diff(np.searchsorted(breaks, read.starts)))
 
-# %% ../nbs/22_quality.ipynb #92cec3c5
-def _codes_of(chars:str)->np.ndarray: return np.array([ord(char) for char in chars], np.uint32)
-
+# %% ../nbs/22_quality.ipynb #a4ba67b1
 def _count_lines(read:Codes, words:Words, lines:_Lines)->dict[str, np.ndarray]:
     "`_measure_lines` for all texts."
     ends, n = words.ends[lines.lasts], np.diff(lines.starts)
@@ -322,8 +320,8 @@ def _count_lines(read:Codes, words:Words, lines:_Lines)->dict[str, np.ndarray]:
     points = (read.codes[np.maximum(ends[:, None] - [1, 2, 3], 0)] == ord(".")).all(axis=1)
     dots = (tail == ord("…")) | (points & (ends - words.begins[lines.lasts] >= 3))
     def share(mask:np.ndarray)->np.ndarray: return _shares(count_marks(mask, lines.starts), n)
-    return {"lines": n, "bullet_lines": share(np.isin(head, _codes_of(BULLETS))), "ellipsis_lines": share(dots),
-            "punctuated_lines": share(np.isin(tail, _codes_of(ENDINGS))),
+    return {"lines": n, "bullet_lines": share(np.isin(head, list(map(ord, BULLETS)))), "ellipsis_lines": share(dots),
+            "punctuated_lines": share(np.isin(tail, list(map(ord, ENDINGS)))),
             "short_lines": share(lines.lengths < SHORT_LINE)}
 
 # %% ../nbs/22_quality.ipynb #fa552dbd
@@ -385,14 +383,13 @@ def _repeated_grams(words:Words)->Iterator[tuple[int, np.ndarray, np.ndarray, np
         places = places[followed]
         if n < 10: keys = numbers[followed] * size + ids[places + n]
 
-# %% ../nbs/22_quality.ipynb #6115c75b
+# %% ../nbs/22_quality.ipynb #5b8a7879
 def _covered(places:np.ndarray, n:int, sizes:np.ndarray, starts:np.ndarray)->np.ndarray: # (n_texts,) characters
     "Characters in the n-grams that begin at these places, each once; `sizes` is the number of them before each word."
     reach = places + n
     reach[:-1] = np.minimum(reach[:-1], places[1:])
     return count_marks(sizes[reach] - sizes[places], np.searchsorted(places, starts))
 
-# %% ../nbs/22_quality.ipynb #2f915a56
 def _top_places(places:np.ndarray, n:int, numbers:np.ndarray, counts:np.ndarray, sizes:np.ndarray,
                 starts:np.ndarray)->np.ndarray:
     "Where the most frequent n-gram of each text stands: of several the longest, of these the first."

@@ -161,7 +161,21 @@ def test_rules_name_value_and_threshold(rule: Rule, value: float, reason: str | 
     assert not rule.is_broken(np.array([np.nan]))[0]
 
 
+@pytest.mark.parametrize(("rule", "value", "reason"), [
+    (Rule("a", "hash_ratio", "", at_most=.3004), .30049, "a: 0.30049 > 0.3004"),  # 0.3 would be on the other side
+    (Rule("a", "hash_ratio", "", at_least=.3004), .30031, "a: 0.3 < 0.3004"),
+    (Rule("a", "hash_ratio", "", at_most=.12345678), .5, "a: 0.5 > 0.12345678"),
+    (Rule("a", "words", "", at_most=1_234_567), 1_234_568, "a: 1234568 > 1234567"),
+    (Rule("a", "mean_word_length", "", at_most=10), 12345.6, "a: 12346 > 10"),
+    (Rule("a", "mean_word_length", "", at_most=1234.4), 1234.45, "a: 1234.45 > 1234.4"),
+])
+def test_reasons_are_true_as_they_are_written(rule: Rule, value: float, reason: str) -> None:
+    assert rule.reason(value) == reason
+
+
 def test_wrong_rules_are_refused() -> None:
+    for least, most in ((2, 1), (float("nan"), 1), (0, float("nan"))):
+        with pytest.raises(ValueError, match="at_least"): Rule("a", "words", "", at_least=least, at_most=most)
     with pytest.raises(ValueError, match="'wrods' came, expected one of chars"): Rule("a", "wrods", "")
     for name in ("", "a: b"):
         with pytest.raises(ValueError, match="without a colon"): Rule(name, "words", "")
@@ -224,6 +238,11 @@ def test_stage_keeps_every_row(rows: list[str], size: int) -> None:
 def test_stage_on_other_columns_and_earlier_drops() -> None:
     table = pa.table({"body": ["too short", None], "drop_reason": ["language: fr", None]})
     assert drop_low_quality(table, GOPHER_QUALITY, column="body")["drop_reason"].to_pylist() == ["language: fr", "Gopher words: 0 < 50"]
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "quality_signals", lambda texts: seen.append(texts.null_count) or quality_signals(texts))
+        drop_low_quality(table, column="body")
+    assert seen == [2]  # what is dropped already is not measured again
     for stage in (drop_low_quality, keep_c4_lines):
         with pytest.raises(ValueError, match="column 'text' is missing; the table has body"): stage(table.select(["body"]))
 
@@ -241,7 +260,7 @@ def test_stage_on_other_columns_and_earlier_drops() -> None:
     ("Turn JAVASCRIPT on to see this.", "Turn JAVASCRIPT on to see this.", "javascript"),
     ("Turn JAVAſCRIPT on to see this.", "Turn JAVAſCRIPT on to see this.", None),  # a long s is another letter
     ("This site USES cookies, like all.", "This site USES cookies, like all.", "policy"),
-    ("This site uses cooKies, like all.", "This site uses cooKies, like all.", None),  # the sign for kelvin
+    ("This site uses cooKies, like all.", "This site uses cooKies, like all.", "policy"),  # C4 lowers it: the sign for kelvin is a k
     (f"A {'w' * 1001} in a line.", f"A {'w' * 1001} in a line.", "long word"),
     (f"A {'w' * 1000} in a line.", f"A {'w' * 1000} in a line.", None),
     ("[1]", "", "no end mark"), ("", "", "no end mark"),
@@ -275,8 +294,20 @@ def test_c4_stage_on_odd_tables() -> None:
     assert [len(lines) for lines in edited["removed_lines"].to_pylist()] == [0, 0, 1, 0]
     assert keep_c4_lines(table_of()).num_rows == 0
     with pytest.raises(ValueError, match="ran before"): keep_c4_lines(edited)
+    for stage in (keep_c4_lines, drop_low_quality):  # a column of nulls that has no type yet
+        assert stage(pa.table({"text": pa.nulls(2)}))["text"].to_pylist() == [None, None]
+        with pytest.raises(TypeError, match="int64 came"): stage(pa.table({"text": [1]}))
+    codes = pa.table({"text": pa.array(["Short.", None]).dictionary_encode()})
+    assert keep_c4_lines(codes)["text"].to_pylist() == ["", None]
     documents_table = table_of("One line that is fine.\nNot this", "x")
     assert run_batches(keep_c4_lines, documents_table, batch_rows=1).to_pylist() == keep_c4_lines(documents_table).to_pylist()
+
+
+def test_the_sieve_lets_all_repetitions_through() -> None:
+    """Numbers that share a place in the sieve, and numbers over the whole range: only single ones may be sifted out."""
+    for keys in (np.arange(400_000, dtype=np.int64) % 150_000, np.array([2**62, 5, 2**62, 0]), np.zeros(0, np.int64)):
+        counts, _ = module._count_equal(keys)
+        assert not np.any((counts > 1) & ~module._may_repeat(keys))
 
 
 def test_each_gram_length_looks_at_fewer_places() -> None:
