@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['FUNNEL', 'AUDIT', 'clean', 'curation_stages', 'audit_drops', 'audit_edits']
 
-# %% ../nbs/29_curate.ipynb #2dd9469a
+# %% ../nbs/29_curate.ipynb #569819d9
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,47 +17,55 @@ from tqdm import tqdm
 from .decontam import Index, drop_contaminated
 from .dedup import drop_exact_duplicates
 from .language import drop_other_languages, identify_language
-from .near import drop_near_duplicates
+from .near import FINEWEB_MINHASH, choose_bands, drop_near_duplicates
 from .normalize import normalize
 from .quality import Rule, drop_low_quality
 from .records import Stage, split_kept
 from .safety import redact_personal_data
 
-# %% ../nbs/29_curate.ipynb #df5fa0fd
-FUNNEL = pa.schema({"stage": pa.string(), "rows_in": pa.int64(), "changed": pa.int64(), "dropped": pa.int64(),
-                    "rows_out": pa.int64()})
+# %% ../nbs/29_curate.ipynb #3022f6b5
+FUNNEL = pa.schema({"stage": pa.string(), "rows_in": pa.int64(), "changed": pa.int64(),
+                    "dropped": pa.int64(), "rows_out": pa.int64()})
 
 def clean(
-    table:pa.Table, # Documents; rows dropped before go with the first stage's
+    table:pa.Table, # Documents; rows that were dropped before make the funnel's first line
     stages:Mapping[str, Stage], # Name -> stage, in the order they run
     progress:bool=False, # Show a bar
 )->tuple[pa.Table, pa.Table, pa.Table]: # (kept; dropped, with `drop_reason`; the funnel, FUNNEL)
-    "The table through all stages; kept + dropped = input. Raises `RuntimeError` for a stage that loses or moves rows."
+    "The table through all stages; kept + dropped = input. `RuntimeError`: a stage lost or moved rows."
+    if missing := {"id", "text"} - set(table.column_names):
+        came = ", ".join(table.column_names)
+        raise ValueError(f"column {min(missing)!r} is missing, the table has {came}")
+    if "drop_reason" in table.column_names: stages = {"dropped before": lambda table: table, **stages}
     gone, funnel = [], []
     for name, stage in tqdm(stages.items(), desc="clean", disable=not progress):
-        staged = stage(table)
+        staged, rows_in = stage(table), table.num_rows
         changed = _count_changed(name, table, staged)
-        rows_in = table.num_rows
         table, dropped = split_kept(staged)
         gone.append(dropped)
-        counts = {"rows_in": rows_in, "changed": changed, "dropped": dropped.num_rows, "rows_out": table.num_rows}
-        funnel.append({"stage": name, **counts})
-    empty = table.slice(0, 0).append_column("drop_reason", pa.array([], pa.string()))
-    dropped = pa.concat_tables(gone or [empty], promote_options="default")
+        funnel.append({"stage": name, "rows_in": rows_in, "changed": changed,
+                       "dropped": dropped.num_rows, "rows_out": table.num_rows})
+    none = split_kept(table)[1]  # so that there is a table of dropped rows without any stage, too
+    dropped = pa.concat_tables([*gone, none], promote_options="permissive")
     return table, dropped, pa.Table.from_pylist(funnel, FUNNEL)
 
+# %% ../nbs/29_curate.ipynb #44ce8a22
 def _count_changed(name:str, before:pa.Table, after:pa.Table)->int:
     "How many texts a stage changed; it must have kept every row at its place."
+    if not isinstance(after, pa.Table) or not {"id", "text"} <= set(after.column_names):
+        raise RuntimeError(f"stage {name!r}: it must give back a table with the columns id and text")
     if after.num_rows != before.num_rows:
-        raise RuntimeError(f"stage {name!r}: {before.num_rows} rows came in, {after.num_rows} went out; it may mark "
-                           "rows with drop_reason, not remove or add them")
+        raise RuntimeError(f"stage {name!r}: {before.num_rows} rows came in, {after.num_rows} went out; "
+                           "it may mark rows with drop_reason, not remove or add them")
     if not after["id"].equals(before["id"]):
         raise RuntimeError(f"stage {name!r}: the rows came back with other ids or in another order")
-    return int(pc.sum(pc.not_equal(before["text"], after["text"])).as_py() or 0)
+    old, new = before["text"], after["text"]
+    differs = pc.coalesce(pc.not_equal(old, new), pc.xor(pc.is_null(old), pc.is_null(new)))
+    return int(pc.sum(differs).as_py() or 0)
 
-# %% ../nbs/29_curate.ipynb #e13ec293
+# %% ../nbs/29_curate.ipynb #0779f5f5
 def curation_stages(
-    languages:Collection[str]=(), # Codes of the languages that stay, such as "en"; none: all, and nobody asks
+    languages:str|Collection[str]=(), # Codes of the languages that stay, such as "en"; none: all
     rules:Sequence[Rule]=(), # Quality rules from `dsnotes.quality`; none: quality is not judged
     near:bool=True, # Whether near duplicates go, too
     verify:float|None=0.7, # They count from this exact Jaccard similarity on; None: all candidates count
@@ -70,47 +79,63 @@ def curation_stages(
         stages["language"] = partial(drop_other_languages, keep=languages)
     if rules: stages["quality"] = partial(drop_low_quality, rules=rules)
     stages["exact duplicate"] = drop_exact_duplicates
-    if near: stages["near duplicate"] = partial(drop_near_duplicates, verify=verify)
+    if near:
+        minhash = choose_bands(min(verify, 0.99)) if verify else FINEWEB_MINHASH
+        stages["near duplicate"] = partial(drop_near_duplicates, minhash=minhash, verify=verify)
     if index is not None: stages["contamination"] = partial(drop_contaminated, index=index)
     if redact: stages["personal data"] = redact_personal_data
     return stages
 
-# %% ../nbs/29_curate.ipynb #d7ffd22f
-AUDIT = pa.schema({"dirt": pa.string(), "planted": pa.int64(), "caught": pa.int64(), "elsewhere": pa.int64(),
-                   "missed": pa.int64(), "wrong": pa.int64(), "missed_ids": pa.list_(pa.string()),
-                   "wrong_ids": pa.list_(pa.string())})
+# %% ../nbs/29_curate.ipynb #cf641e73
+_COUNTS = {name: pa.int64() for name in ("planted", "caught", "elsewhere", "missed", "wrong")}
+_LISTS = {name: pa.list_(pa.string()) for name in ("missed_ids", "wrong_ids")}
+AUDIT = pa.schema({"dirt": pa.string(), **_COUNTS, **_LISTS})
 
 def audit_drops(
     dropped:pa.Table, # What `clean` dropped, with `id` and `drop_reason`
     planted:Mapping[str, Iterable[str]], # Kind of dirt -> the ids that should go for it
-    rules:Mapping[str, Collection[str]], # Kind of dirt -> the rules that are made for it: `drop_reason` to the colon
-)->pa.Table: # AUDIT: a row for each kind of dirt
-    "What was caught, gone elsewhere, missed, and dropped wrongly. Raises `ValueError` for dirt without rules."
-    if ruleless := sorted(set(planted) - set(rules)):
+    rules:Mapping[str, Collection[str]], # Kind of dirt -> the rules made for it: `drop_reason` to its colon
+)->pa.Table: # AUDIT: a row a kind of dirt; "(other rules)" last, if rules of none dropped something wrongly
+    "What was caught, gone elsewhere, missed, dropped wrongly. `ValueError`: a kind of dirt without rules."
+    wanted = {dirt: _several(f"planted[{dirt!r}]", ids) for dirt, ids in planted.items()}
+    if ruleless := sorted(set(wanted) - set(rules)):
         raise ValueError(f"rules: none came for {ruleless[0]!r}, expected those that are made for it")
-    why = {row: reason.split(":")[0] for row, reason in
-           zip(dropped["id"].to_pylist(), dropped["drop_reason"].to_pylist(), strict=True)}
-    rows = []
-    for dirt, ids in planted.items():
-        wanted, own = set(ids), {row for row, rule in why.items() if rule in rules[dirt]}
-        caught, missed, wrong = wanted & own, wanted - set(why), own - wanted
-        counts = {"planted": wanted, "caught": caught, "elsewhere": (wanted & set(why)) - own, "missed": missed, "wrong": wrong}
-        lists = {"missed_ids": sorted(missed), "wrong_ids": sorted(wrong)}
-        rows.append({"dirt": dirt, **{name: len(found) for name, found in counts.items()}, **lists})
-    return pa.Table.from_pylist(rows, AUDIT)
+    made_for = {dirt: _several(f"rules[{dirt!r}]", rules[dirt]) for dirt in wanted}
+    pairs = zip(dropped["id"].to_pylist(), dropped["drop_reason"].to_pylist(), strict=True)
+    why = {row: reason.split(":")[0] for row, reason in pairs if reason is not None}
+    dirty = {row for ids in wanted.values() for row in ids}
+    rows = [_audit_row(dirt, ids, why, made_for[dirt], dirty) for dirt, ids in wanted.items()]
+    strays = set(why.values()) - {rule for names in made_for.values() for rule in names}
+    other = _audit_row("(other rules)", set(), why, strays, dirty)
+    return pa.Table.from_pylist([*rows, other] if other["wrong"] else rows, AUDIT)
 
-# %% ../nbs/29_curate.ipynb #b0cb68ec
+# %% ../nbs/29_curate.ipynb #c05ec7ad
+def _several(name:str, values:Iterable[str])->set[str]:
+    "The values as a set; a lone string would be taken for its letters."
+    if isinstance(values, str): raise ValueError(f"{name}: {values!r} came, expected a list of strings")
+    return set(values)
+
+def _audit_row(dirt:str, ids:set[str], why:dict[str, str], rules:set[str], dirty:set[str])->dict[str, Any]:
+    "One line of the audit; planted = caught + elsewhere + missed."
+    own = {row for row, rule in why.items() if rule in rules}
+    missed, wrong = sorted(ids - set(why)), sorted(own - dirty)
+    return {"dirt": dirt, "planted": len(ids), "caught": len(ids & own),
+            "elsewhere": len(ids & set(why) - own), "missed": len(missed), "wrong": len(wrong),
+            "missed_ids": missed, "wrong_ids": wrong}
+
+# %% ../nbs/29_curate.ipynb #db3e4e09
 def audit_edits(
     before:pa.Table, # Documents as they came, with `id` and `text`
     after:pa.Table, # The ones that were kept
     must_go:Mapping[str, Collection[str]], # Id -> strings that must not be left in its text
     must_stay:Mapping[str, Collection[str]], # Id -> strings that must still be there
-)->dict[str, int]: # `planted`, `caught`, `missed`; `harmless`, `spared`, `harmed`; of the documents that were kept
-    "What was taken out of texts, and what should not have been. A string that was never there counts for neither."
+)->dict[str, int]: # `planted`, `caught`, `missed`; `harmless`, `spared`, `harmed`: in kept documents
+    "What was taken out of texts, and what should not have been; strings never there do not count."
     old, new = (dict(zip(t["id"].to_pylist(), t["text"].to_pylist(), strict=True)) for t in (before, after))
-    def standing(strings:Mapping[str, Collection[str]])->list[bool]: # For each that was there: is it still?
-        return [text in (new[row] or "") for row, texts in strings.items() if row in new
-                for text in texts if text in (old.get(row) or "")]
-    bad, fine = standing(must_go), standing(must_stay)
-    return {"planted": len(bad), "caught": bad.count(False), "missed": bad.count(True),
-            "harmless": len(fine), "spared": fine.count(True), "harmed": fine.count(False)}
+    def occurrences(strings:Mapping[str, Collection[str]])->list[tuple[int, int]]: # Of each: before, after
+        return [(n, (new[row] or "").count(text)) for row, texts in strings.items() if row in new
+                for text in _several(row, texts) if (n := (old.get(row) or "").count(text))]
+    bad, fine = occurrences(must_go), occurrences(must_stay)
+    caught, spared = sum(left == 0 for _, left in bad), sum(left >= n for n, left in fine)
+    return {"planted": len(bad), "caught": caught, "missed": len(bad) - caught,
+            "harmless": len(fine), "spared": spared, "harmed": len(fine) - spared}

@@ -8,7 +8,7 @@ __all__ = ['PAGING', 'QUALITY', 'Asked', 'CARD', 'Source', 'Recipe', 'read_recip
            'count_values', 'dataset_card', 'Run', 'run_recipe', 'quiet_datasets', 'write_run', 'demo_recipe',
            'run_demo', 'trace_record', 'describe']
 
-# %% ../nbs/70_recipe.ipynb #7022cbb0
+# %% ../nbs/70_recipe.ipynb #65c8c8e2
 import dataclasses
 import json
 import os
@@ -38,14 +38,16 @@ from .extract import decode_html, page_documents, rows_markdown
 from .fetch import Fetcher
 from .format import format_documents
 from .guard import Key, shown_url
+from .language import LANGUAGES
 from .practice import API_KEY, PracticeSite
 from .qa import faq_pairs, faq_questions, prove_answers, qa_dataset, symbol_questions
 from .quality import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule
 from dsnotes.records import (
-    Stage, atomic_path, count_drops, document_id, documents, drop_short, read_jsonl, read_parquet, show, write_jsonl,
-    write_parquet,
+    DOCUMENTS, Stage, atomic_path, count_drops, document_id, documents, drop_short, read_jsonl, read_parquet, show,
+    write_jsonl, write_parquet,
 )
 from .robots import RobotsPolicy
+from .safety import redact_personal_data
 from .sources import drop_unlicensed
 from .tokens import load_tokenizer, tokenize, train_tokenizer
 
@@ -82,7 +84,7 @@ class Source:
 def _one_of(value:str, allowed:Iterable[str], place:str)->None:
     if value not in allowed: raise ValueError(f"{place}: {value!r} came, expected one of {', '.join(allowed)}")
 
-# %% ../nbs/70_recipe.ipynb #2ab441af
+# %% ../nbs/70_recipe.ipynb #ef0340fb
 QUALITY: dict[str, tuple[Rule, ...]] = {
     "gopher-repetition": GOPHER_REPETITION, "gopher-quality": GOPHER_QUALITY, "c4": C4, "fineweb": FINEWEB}
 
@@ -98,8 +100,8 @@ class Recipe:
     min_chars: int = 80  # shorter texts are dropped
     languages: tuple[str, ...] = ()  # ISO 639-1 codes of the languages that stay; none: all stay
     quality: tuple[str, ...] = ()  # keys of QUALITY; none: quality is not judged
-    near_duplicates: float = 0.7  # texts that are this alike (Jaccard, 5 words a shingle) are copies; 0: they stay
-    benchmarks: tuple[str, ...] = ()  # files whose questions must not be in the data: .jsonl, .parquet or .index
+    near_duplicates: float = 0.7  # texts that are this alike (Jaccard, 5 words a shingle) are copies; 0: all stay
+    benchmarks: tuple[str, ...] = ()  # files whose items must not be in the data, from the current folder
     redact: bool = True  # whether personal data become placeholders
     vocab_size: int = 8192  # tokens
     block_size: int = 2048  # tokens a row
@@ -114,8 +116,10 @@ class Recipe:
         names = [source.name for source in self.source]
         if len(set(names)) < len(names): raise ValueError(f"source: names must differ, {', '.join(names)} came")
         for name in self.quality: _one_of(name, QUALITY, "quality")
-        if not 0 <= self.near_duplicates <= 1:
-            raise ValueError(f"near_duplicates: {self.near_duplicates} came, expected a similarity from 0 to 1")
+        if strange := sorted(set(self.languages) - LANGUAGES):
+            raise ValueError(f"languages: {strange[0]!r} came, expected codes such as 'en', 'de', 'zh'")
+        if self.near_duplicates and not 0.1 <= self.near_duplicates <= 1:
+            raise ValueError(f"near_duplicates: {self.near_duplicates} came, expected 0, or from 0.1 to 1")
         if not 0 <= self.test_share < 1:
             raise ValueError(f"test_share: {self.test_share} came, expected a share from 0 to below 1")
 
@@ -219,25 +223,27 @@ def collect_sources(
             tables.append(table); asked.update(found)
     return pa.concat_tables(tables), asked
 
-# %% ../nbs/70_recipe.ipynb #6bdc6ea3
+# %% ../nbs/70_recipe.ipynb #cd6a9837
 def read_benchmark(
-    path:str|Path, # A saved index (.index), or items in .jsonl or .parquet: all columns of texts but `id` are looked for
-)->Index: # To keep its items out of the data
-    "What must not be in the data. Raises `ValueError` when the file holds no texts, or is none of these."
+    path:str|Path, # A saved index (.index), or items in .jsonl or .parquet
+)->Index: # Of all columns of texts, save those that describe an item: `id`, `title`, `url`, `source`, …
+    "What must not be in the data. Raises `ValueError` when the file holds no items or texts, or is none of these."
     path = Path(path)
     if path.suffix not in (".index", ".jsonl", ".parquet"):
         raise ValueError(f"benchmarks: {path} came, expected a .jsonl, .parquet or .index file")
     if not path.exists(): raise ValueError(f"benchmarks: {path} is not there")
     if path.suffix == ".index": return load_index(path)
     items = read_jsonl(path) if path.suffix == ".jsonl" else read_parquet(path)
-    parts = [field.name for field in items.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    if not items.num_rows: raise ValueError(f"benchmarks: {path} holds no items")
+    about = set(DOCUMENTS.names) - {"text"}  # a page that has an item's title has not told its answer
+    texts = [field.name for field in items.schema if field.name not in about
+             and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
+    if not texts: raise ValueError(f"benchmarks: {path} has no column of texts, but {', '.join(items.column_names)}")
     if "id" not in items.column_names:
         items = items.append_column("id", pa.array(map(str, range(items.num_rows)), pa.string()))
-    texts = [name for name in parts if name != "id"]
-    if not texts: raise ValueError(f"benchmarks: {path} has no column of texts, but {', '.join(items.column_names)}")
     return build_index(items, path.stem, texts)
 
-# %% ../nbs/70_recipe.ipynb #826d3da9
+# %% ../nbs/70_recipe.ipynb #45f46e26
 def cleaning_stages(
     recipe:Recipe, # Its thresholds
 )->dict[str, Stage]: # Name -> stage, in the order they run
@@ -248,7 +254,8 @@ def cleaning_stages(
         near=recipe.near_duplicates > 0, verify=recipe.near_duplicates or None,
         index=join_indexes(indexes) if indexes else None, redact=recipe.redact)
     return {"license": partial(drop_unlicensed, purpose=recipe.purpose, commercial=recipe.commercial),
-            "normalize": curated.pop("normalize"), "short": partial(drop_short, min_chars=recipe.min_chars), **curated}
+            "normalize": curated.pop("normalize"),
+            "short": partial(drop_short, min_chars=recipe.min_chars), **curated}
 
 # %% ../nbs/70_recipe.ipynb #c68f6d35
 def ask(
@@ -259,7 +266,7 @@ def ask(
     faqs = [faq_questions(asked[row["url"]], row, whole_page=True) for row in kept.to_pylist() if row["url"] in asked]
     return prove_answers(pa.concat_tables([symbol_questions(kept), *faqs]))
 
-# %% ../nbs/70_recipe.ipynb #95e960a8
+# %% ../nbs/70_recipe.ipynb #45d2052d
 @dataclass(frozen=True)
 class Built:
     "What a run makes of its documents."
@@ -281,6 +288,8 @@ def build(
     causal = causal_dataset(tokenize(rows, tokenizer), tokenizer,
                             block_size=recipe.block_size, strategy=recipe.strategy)
     examples, reported = ask(kept, asked) if recipe.qa else (None, None)
+    if examples and recipe.redact:  # the texts are clean already; the questions come from the pages' markup
+        examples = redact_personal_data(examples, "question").drop_columns(["redacted"])
     qa = qa_dataset(examples, test_share=recipe.test_share) if examples else None
     return Built(rows, tokenizer, causal, qa, reported)
 
@@ -302,7 +311,7 @@ def count_values(
     counted = table.group_by(list(columns)).aggregate([([], "count_all")]).rename_columns([*columns, "documents"])
     return counted.sort_by([("documents", "descending"), *[(name, "ascending") for name in columns]])
 
-# %% ../nbs/70_recipe.ipynb #45bc48b1
+# %% ../nbs/70_recipe.ipynb #95c3a984
 CARD = """---
 {front}
 ---
@@ -342,7 +351,8 @@ questions = datasets.load_from_disk("qa")
 ## Limits
 
 The licences are those that the sources state; nobody has checked that who stated them may. Not looked at:
-{unseen}.
+{unseen}. Titles and addresses are as they came. So are the texts in `dropped.parquet`,
+`questions-reported.jsonl` and `.work/`, personal data included: keep these three back when you publish.
 """
 
 # %% ../nbs/70_recipe.ipynb #f0b51d74
@@ -372,7 +382,7 @@ def dataset_card(
         funnel=markdown_table(funnel), rules=markdown_table(count_drops(dropped)),
         contents=markdown_table(pa.Table.from_pylist(parts)), unseen=_unseen(recipe))
 
-# %% ../nbs/70_recipe.ipynb #0c9f8ee7
+# %% ../nbs/70_recipe.ipynb #9f3866e8
 @dataclass(frozen=True)
 class Run:
     "A finished run."
@@ -390,7 +400,8 @@ class Run:
             if sizes: lines.append(f"{self.folder / name}: {sizes}")
         collected, kept = self.funnel["rows_in"][0].as_py(), self.built.documents.num_rows
         head = f"{collected:,} documents collected with {self.requests:,} requests, {kept:,} kept"
-        return "\n".join([head, repr(show(self.funnel, n=self.funnel.num_rows)), *lines, f"Look at it:  dsnotes look {self.folder}"])
+        counts = repr(show(self.funnel, n=self.funnel.num_rows))
+        return "\n".join([head, counts, *lines, f"Look at it:  dsnotes look {self.folder}"])
 
 # %% ../nbs/70_recipe.ipynb #5b9e939d
 def run_recipe(

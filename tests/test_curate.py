@@ -131,3 +131,65 @@ def test_edits_are_audited_where_the_document_was_kept() -> None:
     found = audit_edits(before, after, {"a": ["1", "2", "9"], "b": ["3"]}, {"a": ["part 7", "part 8"]})
     assert found == {"planted": 2, "caught": 1, "missed": 1, "harmless": 1, "spared": 1, "harmed": 0}
     assert audit_edits(before, after, {}, {}) == dict.fromkeys(found, 0)
+
+
+def test_rows_dropped_before_are_nobodys_drops_here() -> None:
+    """They have a line of their own in the funnel, and go without any stage, too."""
+    marked = mark_dropped(table_of(["one", "two", "three"]), [True, False, False], "before: x")
+    for stages in ({}, {"same": lambda table: table}):
+        kept, dropped, funnel = clean(marked, stages)
+        assert kept.num_rows == 2 and "drop_reason" not in kept.column_names and dropped["drop_reason"].to_pylist() == ["before: x"]
+        assert funnel["stage"].to_pylist() == ["dropped before", *stages] and funnel["dropped"].to_pylist() == [1, 0][:len(funnel)]
+
+
+def test_null_texts_and_types_that_change_on_the_way() -> None:
+    """A null that becomes a text is a change; a column that another stage widens can still be put together."""
+    table = pa.table({"id": ["a", "b", "c"], "text": pa.array([None, "x", None], pa.string())})
+    filled = row_stage(lambda t: t.set_column(1, "text", pa.array(["", "x", None], pa.large_string())))
+    kept, dropped, funnel = clean(table, {"short": lambda t: mark_dropped(t, [False] * 3, "no"), "fill": filled})
+    assert funnel["changed"].to_pylist() == [0, 1] and kept["text"].to_pylist() == ["", "x", None]
+    first = {"first": lambda t: mark_dropped(t, pc.equal(t["id"], "a"), "one: 1")}
+    wide = {"wide": lambda t: t.set_column(1, "text", t["text"].cast(pa.large_string())), "last": lambda t: mark_dropped(t, [True] * 2, "all: 2")}
+    kept, dropped, _ = clean(table, {**first, **wide})
+    assert dropped["id"].to_pylist() == ["a", "b", "c"] and not kept.num_rows
+    kept, dropped, _ = clean(table, curation_stages(languages="en", rules=GOPHER_QUALITY, index=EXAM))
+    assert kept.num_rows + dropped.num_rows == 3
+
+
+def test_what_is_no_table_of_documents_is_said() -> None:
+    """By the stage that gave it, or by the table that came."""
+    table = table_of(["one"])
+    for stage in (lambda t: None, lambda t: t.drop_columns(["text"]), lambda t: t.drop_columns(["id"])):
+        with pytest.raises(RuntimeError, match="stage 'bad': it must give back a table"): clean(table, {"bad": stage})
+    with pytest.raises(ValueError, match="column 'id' is missing"): clean(table.drop_columns(["id"]), {})
+
+
+@pytest.mark.parametrize("verify", [.3, .5, .7, .9, 1.0])
+def test_the_sketch_is_made_for_the_threshold(verify: float) -> None:
+    """Pairs at the threshold are proposed nine times in ten: without it, the exact similarity has nothing to judge."""
+    minhash = curation_stages(verify=verify)["near duplicate"].keywords["minhash"]
+    assert minhash.probability(min(verify, .99)) >= .9
+    words = [f"w{n}" for n in range(300)]
+    pairs = [" ".join(f"{k}{word}" for word in words) for k in range(40)]
+    cut = round(296 * max(verify, .31))  # a beginning of n words shares n - 4 of 296 shingles
+    table = table_of([*pairs, *(" ".join(text.split()[:min(cut + 8, 300)]) for text in pairs)])
+    assert clean(table, {"near": curation_stages(verify=verify)["near duplicate"]})[1].num_rows >= 32
+
+
+def test_no_drop_is_left_out_of_the_audit() -> None:
+    """A planted page dropped for another fault is no wrong drop; a good one dropped by a rule of no kind has its line."""
+    dropped = pa.table({"id": ["a", "b", "c", "d"], "drop_reason": ["short: 1", "copy: x", "odd: 1", None]})
+    audit = audit_drops(dropped, {"copies": iter(["a", "b"]), "thin": ["d"]}, {"copies": ["copy"], "thin": ["short"], "odd": ["odd"]})
+    assert [list(row.values())[:6] for row in audit.to_pylist()] == [
+        ["copies", 2, 1, 1, 0, 0], ["thin", 1, 0, 0, 1, 0], ["(other rules)", 0, 0, 0, 0, 1]]
+    assert audit["wrong_ids"].to_pylist()[-1] == ["c"]
+    for planted, rules in (({"x": "abc"}, {"x": ["copy"]}), ({"x": ["a"]}, {"x": "copy"})):
+        with pytest.raises(ValueError, match="expected a list of strings"): audit_drops(dropped, planted, rules)
+
+
+def test_one_of_two_places_that_was_harmed_is_harm() -> None:
+    """Each occurrence counts, not only whether the string still stands somewhere."""
+    before, after = pa.table({"id": ["a"], "text": ["size 2.0, version 2.0"]}), pa.table({"id": ["a"], "text": ["size 2.0, version X"]})
+    assert audit_edits(before, after, {"a": ["2.0"]}, {"a": ["2.0", "size"]}) == {
+        "planted": 1, "caught": 0, "missed": 1, "harmless": 2, "spared": 1, "harmed": 1}
+    with pytest.raises(ValueError, match="a list of strings"): audit_edits(before, after, {"a": "2.0"}, {})

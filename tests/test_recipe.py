@@ -22,9 +22,9 @@ from dsnotes.neighbours import neighbours
 from dsnotes.practice import API_KEY, Fault, PracticeSite, handbook_truth
 from dsnotes.qa import qa_features, qa_windows
 from dsnotes.recipe import (
-    Recipe, Source, collect_api, demo_recipe, describe, read_benchmark, read_recipe, run_demo, run_recipe, trace_record,
+    Recipe, Source, build, collect_api, demo_recipe, describe, read_benchmark, read_recipe, run_demo, run_recipe, trace_record,
 )
-from dsnotes.records import read_parquet, write_jsonl, write_parquet
+from dsnotes.records import documents, read_parquet, write_jsonl, write_parquet
 from dsnotes.tokens import load_tokenizer
 
 SMALL = '''
@@ -63,7 +63,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("pace = 0.0", 'strategy = "x"'), "strategy: 'x' came"),
     (("pace = 0.0", 'languages = "en"'), "languages = 'en' came, expected a list of strings"),
     (("pace = 0.0", "quality = [1]"), "expected a list of strings"), (("pace = 0.0", 'quality = ["good"]'), "quality: 'good' came"),
-    (("pace = 0.0", "near_duplicates = 7"), "near_duplicates: 7 came"), (("pace = 0.0", "redact = 1"), "redact = 1 came"),
+    (("pace = 0.0", "near_duplicates = 7"), "near_duplicates: 7 came"), (("pace = 0.0", "near_duplicates = 0.01"), "near_duplicates: 0.01 came"),
+    (("pace = 0.0", 'languages = ["en", "english"]'), "languages: 'english' came"), (("pace = 0.0", "redact = 1"), "redact = 1 came"),
 ])
 def test_recipes_are_read_strictly(change: tuple[str, str], message: str) -> None:
     """Unknown, missing and unfit keys are named."""
@@ -250,6 +251,31 @@ def test_benchmarks_are_read_before_anything_is_asked(tmp_path: Path) -> None:
         bad = read_recipe(SMALL.replace("pace = 0.0", f'benchmarks = ["{tmp_path / name}"]'))
         with pytest.raises(ValueError, match=message): run_recipe(bad, tmp_path / "run")
     assert not (tmp_path / "run" / "recipe.json").exists()
+
+
+def test_what_describes_an_item_is_not_looked_for(tmp_path: Path) -> None:
+    """Titles, addresses and notes of an item are no secret of the exam; a file without items is an error, not an empty index."""
+    item = {"id": "1", "title": "How to fix a flat tyre", "url": "http://exam.test/one", "text": "Which lever goes under the bead of the tyre first?"}
+    (tmp_path / "squad.jsonl").write_text(json.dumps({**item, "question": "Where does the lever of the pump go?"}) + "\n")
+    (tmp_path / "pages.jsonl").write_text(json.dumps({**item, "source": "exam.test", "extra": '{"a": "b c d e f"}'}) + "\n")
+    (tmp_path / "none.jsonl").write_text("\n")
+    assert read_benchmark(tmp_path / "squad.jsonl").items["part"].to_pylist() == ["text", "question"]
+    assert read_benchmark(tmp_path / "pages.jsonl").items["part"].to_pylist() == ["text"]
+    with pytest.raises(ValueError, match="holds no items"): read_benchmark(tmp_path / "none.jsonl")
+
+
+def test_personal_data_in_a_question_are_replaced(tmp_path: Path) -> None:
+    """The questions come from the pages' markup, past the stages that cleaned the texts."""
+    answer = "It closes at six in the evening, every day of the week but Sunday, and stays closed all August."
+    question = "When does it close, and may I write to ines@millbrook-bikes.co.uk about it?"
+    faq = {"@type": "FAQPage", "mainEntity": [{"@type": "Question", "name": question, "acceptedAnswer": {"@type": "Answer", "text": answer}}]}
+    page = f'<script type="application/ld+json">{json.dumps({"@context": "https://schema.org", **faq})}</script>'
+    kept = documents({"text": f"{question}\n\n{answer} Page {n}.", "url": f"http://a.test/{n}", "source": "a.test"} for n in range(9))
+    asked = {url: page for url in kept["url"].to_pylist()}
+    for redact, found in ((True, 0), (False, 9)):
+        recipe = Recipe("a", "b", (Source("x", "crawl", "z"),), redact=redact, vocab_size=400, block_size=32, test_share=0.4)
+        parts = build(kept, asked, recipe).qa
+        assert parts and sum("ines@millbrook-bikes" in q for part in parts.values() for q in part["question"]) == found
 
 
 def test_a_key_that_is_not_there() -> None:
