@@ -28,18 +28,14 @@ import pyarrow.parquet as pq
 from decontam import load_questions
 from timing import argument_parser, medians, ratios, run_rounds, show_times, write_result
 
-from dsnotes.decontam import build_index, drop_contaminated
-from dsnotes.dedup import drop_exact_duplicates
-from dsnotes.language import drop_other_languages, identify_language
-from dsnotes.near import drop_near_duplicates
+from dsnotes.curate import clean, curation_stages
+from dsnotes.decontam import build_index
 from dsnotes.normalize import normalize
 from dsnotes.practice import handbook_documents
-from dsnotes.quality import drop_low_quality
-from dsnotes.records import count_drops, documents, split_kept
+from dsnotes.quality import RULES
+from dsnotes.records import Stage, count_drops, documents
 from dsnotes.safety import redact_personal_data
 from dsnotes.tokens import train_tokenizer
-
-Stage = Callable[[pa.Table], pa.Table]
 
 
 def load_documents(path: Path | None) -> pa.Table:
@@ -49,23 +45,12 @@ def load_documents(path: Path | None) -> pa.Table:
     return documents({"text": text or "", "source": path.stem, "url": f"file:{number}"} for number, text in enumerate(texts))
 
 
-def by_language(table: pa.Table) -> pa.Table:
-    """Finds the language of every text, and drops what is not English."""
-    return drop_other_languages(identify_language(table))
-
-
 def stages(questions: list[str]) -> dict[str, Stage]:
-    """Every stage of curation, in order; the index of questions is built before."""
+    """The stages of `curation_stages`, in order; what finds the language is one with what drops by it. The index is built before."""
     asked = pa.table({"id": [str(number) for number in range(len(questions))], "text": questions})
-    return {"normalize": normalize, "language": by_language, "quality": drop_low_quality, "personal data": redact_personal_data,
-            "exact duplicates": drop_exact_duplicates, "near duplicates": drop_near_duplicates,
-            "decontam": partial(drop_contaminated, index=build_index(asked, "questions"))}
-
-
-def run_in_order(todo: dict[str, Stage], table: pa.Table) -> pa.Table:
-    """All stages, one after the other."""
-    for stage in todo.values(): table = stage(table)
-    return table
+    todo = curation_stages(languages=["en"], rules=RULES, index=build_index(asked, "questions"))
+    find, keep = todo.pop("find language"), todo["language"]
+    return todo | {"language": lambda table: keep(find(table))}
 
 
 def encoder(texts: list[str]) -> Callable[[], int]:
@@ -85,15 +70,15 @@ def main() -> None:
     pa.set_cpu_count(1)
     table, todo = load_documents(arguments.text), stages(load_questions(arguments.items))
     texts, normal = table["text"].to_pylist(), normalize(table)
-    encode, marked = encoder(texts), run_in_order(todo, table)
-    kept, dropped = split_kept(marked)
+    encode = encoder(texts)
+    kept, dropped, _ = clean(table, todo)
     if kept.num_rows + dropped.num_rows != table.num_rows: raise SystemExit("kept + dropped is not what came in")
     tasks: dict[str, Callable[[], object]] = {name: partial(stage, table if name == "normalize" else normal) for name, stage in todo.items()}
-    times = run_rounds({**tasks, "in order": lambda: run_in_order(todo, table), "encode_batch": encode}, arguments.rounds, clock=time.process_time)
+    times = run_rounds({**tasks, "in order": lambda: clean(table, todo), "encode_batch": encode}, arguments.rounds, clock=time.process_time)
     times = {"curation": [sum(round_) for round_ in zip(*(times[name] for name in todo), strict=True)], **times}
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     print(show_times(times, "curation", megabytes, "MB"))
-    drops = {row["rule"]: row["rows"] for row in count_drops(marked).to_pylist()}
+    drops = {row["rule"]: row["rows"] for row in count_drops(dropped).to_pylist()}
     redacted = pc.sum(pc.not_equal(redact_personal_data(normal)["text"], normal["text"])).as_py()
     checks = {"kept": kept.num_rows, "dropped": dropped.num_rows, "dropped by rule, in order": drops, "texts redacted": redacted,
               "tokens": encode(), "encode_batch takes so many times as long": round(ratios(times, "curation")["encode_batch"], 2),
