@@ -70,7 +70,8 @@ def test_lessons_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_site_serves_until_it_is_stopped(tmp_path: Path) -> None:
     """It prints what is there, answers, keeps its log, and ends well on Ctrl-C."""
     command = [sys.executable, "-m", "dsnotes", "site", "--port", "0", "--log", tmp_path / "log.jsonl"]
-    process = subprocess.Popen([*command, "--fault", "status:/about:503"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, "--fault", "status:/about:503"], stdout=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a job in the background ignores it
     try:
         assert process.stdout
         first = process.stdout.readline()
@@ -80,8 +81,9 @@ def test_the_site_serves_until_it_is_stopped(tmp_path: Path) -> None:
         visits = (tmp_path / "log.jsonl").read_text().splitlines()
         assert [json.loads(line)["status"] for line in visits] == [200, 503]
     finally: process.send_signal(signal.SIGINT)
+    try: process.wait(timeout=20)
+    finally: process.kill()
     rest = process.stdout.read()
-    process.wait(timeout=20)
     assert process.returncode == 0 and "2 requests served" in rest and "curl" in rest
 
 
