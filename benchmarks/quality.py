@@ -26,16 +26,8 @@ from timing import argument_parser, run_rounds, show_times, write_result
 
 from dsnotes.practice import handbook_documents
 from dsnotes.quality import (
-    FINEWEB_CODE,
-    GOPHER_QUALITY,
-    GOPHER_REPETITION,
-    RULES,
-    SIGNALS,
-    UNSPACED_LIMIT,
-    Rule,
-    judge_quality,
-    measure_text,
-    quality_signals,
+    FINEWEB_CODE, GOPHER_QUALITY, GOPHER_REPETITION, RULES, SIGNALS, UNSPACED_LIMIT, Rule, judge_quality,
+    measure_text, quality_signals,
 )
 
 try:

@@ -6,7 +6,7 @@
 __all__ = ['EVIDENCE', 'Rules', 'Grams', 'Index', 'build_index', 'count_items', 'find_contamination', 'drop_contaminated',
            'save_index', 'load_index', 'join_indexes']
 
-# %% ../nbs/25_decontam.ipynb #3f09c445
+# %% ../nbs/25_decontam.ipynb #b76c91ec
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm.auto import tqdm
 
-from .records import atomic_path, mark_dropped, row_stage
+from .records import atomic_path, get_column, live_texts, mark_dropped, row_stage
 from dsnotes.words import (
     LETTER, Codes, Words, code_classes, count_marks, find_plain_words, hash_ngrams, hash_strings, hash_words,
     read_codes, text_batches,
@@ -350,16 +350,18 @@ def _search(column:pa.ChunkedArray, index:Index, progress:bool)->Iterator[pa.Tab
             row += len(batch)
             bar.update(len(batch))
 
-# %% ../nbs/25_decontam.ipynb #fb4d216b
+# %% ../nbs/25_decontam.ipynb #6ce0aa0c
 def find_contamination(
     table:pa.Table, # Documents with `text`, and perhaps `id`
     index:Index, # The benchmarks' items
     progress:bool=False, # Show a progress bar
 )->pa.Table: # The schema EVIDENCE: a row for each document, item part and rule; a document's strongest first
     "Which documents hold which items, by which rule and where. Raises `ValueError` when `text` is missing."
-    if "text" not in table.column_names:
-        raise ValueError(f"column 'text' is missing; the table has {', '.join(table.column_names)}")
-    found = list(_search(table["text"], index, progress))
+    return _find_evidence(table, get_column(table, "text"), index, progress)
+
+def _find_evidence(table:pa.Table, texts:pa.ChunkedArray, index:Index, progress:bool)->pa.Table: # EVIDENCE
+    "The evidence in some texts, with the ids of their rows in the table."
+    found = list(_search(texts, index, progress))
     if not found: return EVIDENCE.empty_table()
     evidence = pa.concat_tables(found).combine_chunks()
     ids = table["id"].take(evidence["row"]) if "id" in table.column_names else pa.nulls(len(evidence))
@@ -373,19 +375,15 @@ def _reason(row:dict[str, Any], more:int, rules:Rules)->str:
     where = f"{row['benchmark']} {row['item_id']} ({row['part']}), characters {row['start']}–{row['end']}"
     return f"{row['rule']}: {measure} {where}" + (f", and {more} more" if more else "")
 
-# %% ../nbs/25_decontam.ipynb #a0fe1391
+# %% ../nbs/25_decontam.ipynb #aea344f3
 @row_stage
 def drop_contaminated(
     table:pa.Table, # Documents with `text`; what was dropped before is not searched
     index:Index, # The benchmarks' items
 )->pa.Table: # The same rows, with `drop_reason`
     "Drops documents that hold an item of a benchmark. Raises `ValueError` when `text` is missing."
-    searched = table
-    if "drop_reason" in table.column_names and "text" in table.column_names:
-        kept = pc.if_else(pc.is_null(table["drop_reason"]), table["text"], pa.scalar(None, table["text"].type))
-        searched = table.set_column(table.column_names.index("text"), "text", kept)
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in find_contamination(searched, index).drop_columns(["matched"]).to_pylist():
+    for row in _find_evidence(table, live_texts(table), index, False).drop_columns(["matched"]).to_pylist():
         found.setdefault(row["row"], []).append(row)
     reasons: list[str|None] = [None] * len(table)
     for number, rows in found.items():

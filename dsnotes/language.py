@@ -6,7 +6,7 @@
 __all__ = ['LANGUAGES', 'MAX_CHARS', 'UNKNOWN', 'MIN_LETTERS', 'MIN_CONFIDENCE', 'find_prose', 'Guess', 'same_language',
            'detect_language', 'list_parts', 'identify_language', 'find_disagreements', 'drop_other_languages']
 
-# %% ../nbs/21_language.ipynb #82231a35
+# %% ../nbs/21_language.ipynb #3dfe5f10
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .records import mark_dropped, replace_surrogates, row_stage
+from .normalize import FENCE
+from .records import get_column, mark_dropped, put_column, replace_surrogates, row_stage
 from .words import LETTER, UNSPACED, code_classes, count_marks, read_codes, text_batches
 
 # %% ../nbs/21_language.ipynb #d7684375
@@ -54,9 +55,7 @@ def _sample(
     size = room // count
     return [text[start:start + size] for start in (i * (len(text) - size) // max(1, count - 1) for i in range(count))]
 
-# %% ../nbs/21_language.ipynb #0160b64f
-_FENCE = re.compile(r"[\s\d.)>*+-]*(`{3,}(?=[^`]*$)|~{3,})(.*)")  # also in a quotation or a list
-
+# %% ../nbs/21_language.ipynb #5c736624
 def _underlines(line:str, above:str)->bool:
     "Whether tildes are no fence but mark the line above as a heading, as in reStructuredText and AsciiDoc."
     return len(line) > 3 and line.strip("~") == "" and 0 < len(above) <= len(line) + 2
@@ -66,9 +65,9 @@ def _drop_blocks(text:str)->str:
     if not ("```" in text or "~~~" in text or "\n|" in text or text.startswith("|")): return text
     kept, fence, above = [], "", ""
     for line in text.split("\n"):
-        mark = _FENCE.match(line)
+        mark = FENCE.match(line)
         if fence:
-            if mark and mark[1].startswith(fence) and not mark[2].strip(): fence = ""
+            if mark and mark[1].startswith(fence) and not line[mark.end():].strip(): fence = ""
         elif mark and not _underlines(line.rstrip(), above): fence = mark[1]
         elif not line.startswith("|"): kept.append(line)
         above = "" if mark else line.strip()
@@ -191,20 +190,13 @@ def list_parts(
         "letters": pa.array(_count_letters(parts) if parts else [], pa.int64()),
         "begins": pa.array([" ".join(part.split())[:40] for part in parts], pa.string())})
 
-# %% ../nbs/21_language.ipynb #3c7fc372
-def _set_column(table:pa.Table, name:str, values:pa.Array)->pa.Table:
-    "The table with a column, which replaces one of that name."
-    if name not in table.column_names: return table.append_column(name, values)
-    return table.set_column(table.column_names.index(name), name, values)
-
+# %% ../nbs/21_language.ipynb #d88056aa
 def _need(table:pa.Table, *columns:str)->None:
     "Raises `ValueError` when a column is missing."
     for name in columns:
-        if name in table.column_names: continue
-        hint = "; run identify_language first" if name.startswith(("found_", "language_")) else ""
-        raise ValueError(f"column {name!r} is missing; the table has {', '.join(table.column_names)}{hint}")
+        get_column(table, name, "; run identify_language first" if name.startswith(("found_", "language_")) else "")
 
-# %% ../nbs/21_language.ipynb #542be757
+# %% ../nbs/21_language.ipynb #3e3912be
 @row_stage
 def identify_language(
     table:pa.Table, # A table of documents
@@ -217,11 +209,11 @@ def identify_language(
     _need(table, column)
     guesses = [guess for batch in text_batches(table[column]) for guess in
                _detect_all([text or "" for text in batch.to_pylist()], max_chars, min_letters, min_confidence)]
-    table = _set_column(table, "found_language", pa.array([guess.language for guess in guesses], pa.string()))
+    table = put_column(table, "found_language", pa.array([guess.language for guess in guesses], pa.string()))
     for name in ("confidence", "share"):
         values = pa.array([getattr(guess, name) for guess in guesses], pa.float32())
-        table = _set_column(table, f"language_{name}", values)
-    return _set_column(table, "language_evidence", pa.array([guess.evidence for guess in guesses], pa.string()))
+        table = put_column(table, f"language_{name}", values)
+    return put_column(table, "language_evidence", pa.array([guess.evidence for guess in guesses], pa.string()))
 
 # %% ../nbs/21_language.ipynb #29e27be1
 def find_disagreements(

@@ -7,7 +7,7 @@ __all__ = ['FINEWEB_MINHASH', 'shingle_hashes', 'MinHash', 'sketch', 'choose_ban
            'pair_similarity', 'join_pairs', 'near_duplicate_clusters', 'drop_near_duplicates', 'write_signatures',
            'cluster_signatures']
 
-# %% ../nbs/28_near.ipynb #53e1cd31
+# %% ../nbs/28_near.ipynb #7cb625cf
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from .dedup import live_texts, rank_rows, row_ids
-from .records import atomic_path, mark_dropped, table_stage
+from .dedup import rank_rows, row_ids
+from .records import atomic_path, live_texts, mark_dropped, table_stage
 from .words import find_plain_words, hash_ngrams, hash_words, read_codes, text_batches
 
 # %% ../nbs/28_near.ipynb #f2f7bb8a

@@ -7,7 +7,7 @@ __all__ = ['STOP_WORDS', 'BULLETS', 'ENDINGS', 'SHORT_LINE', 'UNSPACED_LIMIT', '
            'FINEWEB', 'FINEWEB_CODE', 'C4', 'RULES', 'C4_WORDS', 'C4_WORD_CHARS', 'measure_text', 'Rule',
            'judge_quality', 'explain_quality', 'quality_signals', 'drop_low_quality', 'judge_c4_line', 'keep_c4_lines']
 
-# %% ../nbs/22_quality.ipynb #2424faf8
+# %% ../nbs/22_quality.ipynb #40c9bf8a
 import re
 import string
 from collections import Counter
@@ -19,18 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .records import mark_dropped, row_stage
+from .records import live_texts, mark_dropped, put_column, row_stage
 from dsnotes.words import (
-    LETTER,
-    UNSPACED,
-    Codes,
-    Words,
-    code_classes,
-    count_marks,
-    find_lines,
-    find_words,
-    read_codes,
-    text_batches,
+    LETTER, UNSPACED, Codes, Words, code_classes, count_marks, find_lines, find_words, read_codes, text_batches,
 )
 
 # %% ../nbs/22_quality.ipynb #6e8dcc6b
@@ -430,14 +421,7 @@ def quality_signals(
     column = pa.array(texts, pa.string()) if isinstance(texts, list) else texts
     return pa.concat_tables([SIGNALS.empty_table(), *map(_batch_signals, text_batches(column))]).combine_chunks()
 
-# %% ../nbs/22_quality.ipynb #e52290a8
-def _open_texts(table:pa.Table, column:str)->pa.ChunkedArray:
-    "A text column, null where the row is dropped already. Raises `ValueError` when the column is missing."
-    if column not in table.column_names:
-        raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}")
-    if "drop_reason" not in table.column_names: return table[column]
-    return pc.if_else(pc.is_null(table["drop_reason"]), table[column], pa.scalar(None, table[column].type))
-
+# %% ../nbs/22_quality.ipynb #ed106674
 @row_stage
 def drop_low_quality(
     table:pa.Table, # A table of documents
@@ -445,7 +429,7 @@ def drop_low_quality(
     column:str="text", # Which column to judge
 )->pa.Table: # The same rows, with `drop_reason`
     "Drops what breaks a rule, with rule, value and threshold. Raises `ValueError` when the column is missing."
-    reasons = judge_quality(quality_signals(_open_texts(table, column)), rules)
+    reasons = judge_quality(quality_signals(live_texts(table, column)), rules)
     return mark_dropped(table, pc.is_valid(reasons), reasons)
 
 # %% ../nbs/22_quality.ipynb #10bc4487
@@ -490,14 +474,14 @@ def _keep_lines(texts:pa.StringArray)->tuple[pa.Array, pa.Array]: # (n_texts,) t
     kept = pc.binary_join(_listed(keep, lines.starts, bare.take(pa.array(lines.ids[keep]))), "\n")
     return pc.if_else(pa.array(unfit), texts, kept), _listed(gone, lines.starts, rows).cast(_REMOVED)
 
-# %% ../nbs/22_quality.ipynb #284d2d89
+# %% ../nbs/22_quality.ipynb #d63b83df
 @row_stage
 def keep_c4_lines(
     table:pa.Table, # Documents; what was dropped before, or is in a script without spaces, stays as it is
     column:str="text", # Which column to edit
 )->pa.Table: # The same rows; `removed_lines` lists what was taken: line (from 1), rule, text. Blank lines go unlisted
     "Texts with the lines that C4 keeps. Raises `ValueError` when the column is missing or the stage ran before."
-    texts = _open_texts(table, column)
+    texts = live_texts(table, column)
     if "removed_lines" in table.column_names:
         raise ValueError("column 'removed_lines' is there already: keep_c4_lines ran before on this table")
     kind = pa.string() if pa.types.is_null(texts.type) else texts.type
@@ -505,4 +489,4 @@ def keep_c4_lines(
     edited = pa.chunked_array([text.cast(kind) for text, _ in pieces], kind)
     removed = pa.chunked_array([lines for _, lines in pieces], _REMOVED)
     whole = pc.if_else(pc.is_valid(texts), edited, table[column].cast(kind))
-    return table.set_column(table.column_names.index(column), column, whole).append_column("removed_lines", removed)
+    return put_column(table, column, whole).append_column("removed_lines", removed)

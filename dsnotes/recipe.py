@@ -8,7 +8,7 @@ __all__ = ['PAGING', 'QUALITY', 'Asked', 'CARD', 'Source', 'Recipe', 'read_recip
            'count_values', 'dataset_card', 'Run', 'run_recipe', 'quiet_datasets', 'write_run', 'demo_recipe',
            'run_demo', 'trace_record', 'describe']
 
-# %% ../nbs/70_recipe.ipynb #65c8c8e2
+# %% ../nbs/70_recipe.ipynb #6d06c6af
 import dataclasses
 import json
 import os
@@ -43,8 +43,8 @@ from .practice import API_KEY, PracticeSite
 from .qa import faq_pairs, faq_questions, prove_answers, qa_dataset, symbol_questions
 from .quality import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule
 from dsnotes.records import (
-    DOCUMENTS, Stage, atomic_path, count_drops, document_id, documents, drop_short, read_jsonl, read_parquet, show,
-    write_jsonl, write_parquet,
+    DOCUMENTS, Stage, atomic_path, count_drops, document_id, documents, drop_short, put_column, read_jsonl,
+    read_parquet, show, write_jsonl, write_parquet,
 )
 from .robots import RobotsPolicy
 from .safety import redact_personal_data
@@ -164,7 +164,7 @@ def read_recipe(
     sources = [_build(Source, entry, f"{place}: source {number}") for number, entry in entries]
     return _build(Recipe, {**values, "source": tuple(sources)}, place)
 
-# %% ../nbs/70_recipe.ipynb #f5d92209
+# %% ../nbs/70_recipe.ipynb #7dce10bd
 def collect_api(
     source:Source, # An API
     fetcher:Fetcher, # The client; its cache makes the run resumable
@@ -185,7 +185,7 @@ def collect_api(
 def _with_language(table:pa.Table, language:str)->pa.Table:
     "The language that the recipe states, where a record states none."
     filled = pc.coalesce(table["language"], pa.scalar(language or None, pa.string()))
-    return table.set_column(table.column_names.index("language"), table.schema.field("language"), filled)
+    return put_column(table, "language", filled)
 
 # %% ../nbs/70_recipe.ipynb #886e0752
 Asked = dict[str, str]  # address of a page that answers questions in its markup -> its HTML

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DOCUMENTS', 'Stage', 'document_id', 'replace_surrogates', 'documents', 'Shown', 'show', 'find_problems',
            'check_documents', 'atomic_path', 'write_parquet', 'read_parquet', 'write_jsonl', 'read_jsonl', 'row_stage',
-           'table_stage', 'stage_name', 'stage_kind', 'run_batches', 'mark_dropped', 'drop_short', 'split_kept',
-           'count_drops']
+           'table_stage', 'stage_name', 'stage_kind', 'run_batches', 'get_column', 'put_column', 'mark_dropped',
+           'live_texts', 'drop_short', 'split_kept', 'count_drops']
 
 # %% ../nbs/00_records.ipynb #608faf50
 import hashlib
@@ -313,7 +313,28 @@ def run_batches(
     starts = range(0, max(table.num_rows, 1), batch_rows)
     return pa.concat_tables([stage(table.slice(start, batch_rows)) for start in starts])
 
-# %% ../nbs/00_records.ipynb #8971f11c
+# %% ../nbs/00_records.ipynb #60c7b299
+def get_column(
+    table:pa.Table, # Any table
+    column:str, # Its name
+    hint:str="", # What to do when it is not there, for the error
+)->pa.ChunkedArray: # (n_rows,)
+    "A column. Raises `ValueError` that says which columns there are when it is missing."
+    if column in table.column_names: return table[column]
+    raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}{hint}")
+
+def put_column(
+    table:pa.Table, # Any table
+    column:str, # Its name
+    values:pa.Array|pa.ChunkedArray, # (n_rows,)
+)->pa.Table: # The same columns in the same order; a new one is the last
+    "The table with a column, in the place of the one of that name; its field stays where the type is the same."
+    place = table.schema.get_field_index(column)
+    if place < 0: return table.append_column(column, values)
+    field = table.schema.field(place)
+    return table.set_column(place, field if field.type == values.type else column, values)
+
+# %% ../nbs/00_records.ipynb #48ebf648
 def mark_dropped(
     table:pa.Table, # Any table, with or without `drop_reason`
     dropped:pa.Array|pa.ChunkedArray|list[bool], # (n_rows,) true where this stage drops; null is false
@@ -328,9 +349,17 @@ def mark_dropped(
     if pc.any(pc.and_(mask, pc.is_null(reasons))).as_py():
         raise ValueError("reason: null came for a row that is dropped, and null would keep it; expected a reason")
     new = pc.if_else(mask, reasons, pa.scalar(None, pa.string()))
-    if "drop_reason" not in table.column_names: return table.append_column("drop_reason", new)
-    place = table.column_names.index("drop_reason")
-    return table.set_column(place, "drop_reason", pc.coalesce(table["drop_reason"], new))
+    if "drop_reason" in table.column_names: new = pc.coalesce(table["drop_reason"], new)
+    return put_column(table, "drop_reason", new)
+
+def live_texts(
+    table:pa.Table, # A table of documents
+    column:str="text", # Which column
+)->pa.ChunkedArray: # (n_rows,) of the same type
+    "The texts that take part: null where a row was dropped before. Raises `ValueError` when the column is missing."
+    texts = get_column(table, column)
+    if "drop_reason" not in table.column_names: return texts
+    return pc.if_else(pc.is_null(table["drop_reason"]), texts, pa.scalar(None, texts.type))
 
 # %% ../nbs/00_records.ipynb #a8cbae08
 @row_stage

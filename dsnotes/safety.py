@@ -6,7 +6,7 @@
 __all__ = ['Check', 'IBAN_LENGTHS', 'API_KEYS', 'RULES', 'KINDS', 'REDACTED', 'Span', 'Rule', 'is_luhn', 'is_iban', 'entropy',
            'find_personal_data', 'redact_text', 'may_hold', 'redact_personal_data', 'count_redacted']
 
-# %% ../nbs/23_safety.ipynb #506da2ac
+# %% ../nbs/23_safety.ipynb #7e33af9d
 import ipaddress
 import math
 import re
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .records import row_stage
+from .records import get_column, put_column, row_stage
 
 # %% ../nbs/23_safety.ipynb #85f7a8b4
 _AFTER = r"\w|[.-][0-9A-Za-z]"
@@ -389,17 +389,16 @@ def _gates(texts:pa.ChunkedArray, rules:list[Rule])->np.ndarray: # (n_rules, n_t
         for n in members: gates[n, rows] = may_hold(left, rules[n].shape)
     return gates
 
-# %% ../nbs/23_safety.ipynb #c9a6449d
+# %% ../nbs/23_safety.ipynb #f215b1ab
 def _text_column(table:pa.Table, column:str)->pa.ChunkedArray:
     "The column to look at, in a type that RE2 reads, or the error that says what came."
-    if column not in table.column_names:
-        raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}")
-    kind = table.schema.field(column).type
+    texts = get_column(table, column)
+    kind = texts.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
         raise ValueError(f"column {column!r} has type {kind}, expected text")
-    return table[column].cast(pa.large_string())
+    return texts.cast(pa.large_string())
 
-# %% ../nbs/23_safety.ipynb #c3594606
+# %% ../nbs/23_safety.ipynb #f3c771db
 REDACTED = pa.list_(pa.struct([("kind", pa.string()), ("count", pa.int32())]))
 
 def _count_column(found:dict[int, Counter[str]], table:pa.Table)->pa.Array: # (n_rows,) of type REDACTED
@@ -413,12 +412,6 @@ def _count_column(found:dict[int, Counter[str]], table:pa.Table)->pa.Array: # (n
     starts = pa.array(np.cumsum(sizes, dtype=np.int32))
     return pa.ListArray.from_arrays(starts, pa.array(entries, REDACTED.value_type))
 
-def _set_column(table:pa.Table, field:pa.Field, values:pa.Array|pa.ChunkedArray)->pa.Table:
-    "The table with a column in its place, or as the last when it is new."
-    if field.name not in table.column_names: return table.append_column(field, values)
-    return table.set_column(table.column_names.index(field.name), field, values)
-
-# %% ../nbs/23_safety.ipynb #1d7059cd
 @row_stage
 def redact_personal_data(
     table:pa.Table, # A table with texts
@@ -438,8 +431,8 @@ def redact_personal_data(
         mask = np.zeros(table.num_rows, bool)
         mask[list(found)] = True
         new = pc.replace_with_mask(texts, mask, pa.array(replaced, pa.large_string()))
-        table = _set_column(table, table.schema.field(column), new.cast(table.schema.field(column).type))
-    return _set_column(table, pa.field("redacted", REDACTED), _count_column(found, table))
+        table = put_column(table, column, new.cast(table.schema.field(column).type))
+    return put_column(table, "redacted", _count_column(found, table))
 
 # %% ../nbs/23_safety.ipynb #7c65f59c
 def count_redacted(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INSULTS', 'Scorer', 'Hit', 'WordScorer', 'score_toxicity', 'error_rates', 'drop_toxic']
 
-# %% ../nbs/27_toxicity.ipynb #98ccd10d
+# %% ../nbs/27_toxicity.ipynb #ee235891
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .records import mark_dropped, row_stage
+from .records import get_column, mark_dropped, put_column, row_stage
 
 # %% ../nbs/27_toxicity.ipynb #b4e2497c
 @runtime_checkable
@@ -87,7 +87,7 @@ def _together(hits:list[Hit])->float:
     for hit in hits: left *= 1 - hit.weight
     return round(1 - left, 6)
 
-# %% ../nbs/27_toxicity.ipynb #6f777fed
+# %% ../nbs/27_toxicity.ipynb #c3b525d4
 def _ask(scorer:Scorer, texts:list[str])->list[float]:
     "The scores of a few texts, or a `ValueError` that says what is wrong with them."
     name = getattr(scorer, "__name__", type(scorer).__name__)
@@ -97,12 +97,6 @@ def _ask(scorer:Scorer, texts:list[str])->list[float]:
         if not 0 <= score <= 1: raise ValueError(f"{name}: {score} came for {text[:40]!r}, expected 0 to 1")
     return scores
 
-def _column(table:pa.Table, column:str)->pa.ChunkedArray:
-    "A column, or the error that says which there are."
-    if column in table.column_names: return table[column]
-    raise ValueError(f"column {column!r} is missing; the table has {', '.join(table.column_names)}")
-
-# %% ../nbs/27_toxicity.ipynb #0a80ebd4
 @row_stage
 def score_toxicity(
     table:pa.Table, # A table with texts
@@ -112,13 +106,12 @@ def score_toxicity(
 )->pa.Table: # The same rows, with the column `toxicity`, float64 from 0 to 1, null where the text is null
     "A score beside every text; nothing is dropped. `ValueError` when a column is missing or a score is none."
     if batch_texts < 1: raise ValueError(f"batch_texts: {batch_texts} came, expected at least 1 text")
-    texts, scores = _column(table, column), []
+    texts, scores = get_column(table, column), []
     for start in range(0, len(texts), batch_texts):
         some = texts.slice(start, batch_texts).to_pylist()
         got = iter(_ask(scorer or WordScorer(), [text for text in some if text is not None]))
         scores += [None if text is None else next(got) for text in some]
-    values, place = pa.array(scores, pa.float64()), table.schema.get_field_index("toxicity")
-    return table.set_column(place, "toxicity", values) if place >= 0 else table.append_column("toxicity", values)
+    return put_column(table, "toxicity", pa.array(scores, pa.float64()))
 
 # %% ../nbs/27_toxicity.ipynb #8da7627f
 def error_rates(

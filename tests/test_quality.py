@@ -14,21 +14,8 @@ from hypothesis import strategies as st
 from dsnotes import quality as module
 from dsnotes.practice import handbook_documents
 from dsnotes.quality import (
-    C4,
-    FINEWEB,
-    FINEWEB_CODE,
-    GOPHER_QUALITY,
-    GOPHER_REPETITION,
-    RULES,
-    SIGNALS,
-    UNSPACED_LIMIT,
-    Rule,
-    drop_low_quality,
-    explain_quality,
-    judge_c4_line,
-    judge_quality,
-    keep_c4_lines,
-    measure_text,
+    C4, FINEWEB, FINEWEB_CODE, GOPHER_QUALITY, GOPHER_REPETITION, RULES, SIGNALS, UNSPACED_LIMIT, Rule,
+    drop_low_quality, explain_quality, judge_c4_line, judge_quality, keep_c4_lines, measure_text,
     quality_signals,
 )
 from dsnotes.records import documents, run_batches, split_kept, stage_kind

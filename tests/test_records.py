@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsnotes.records import (
-    DOCUMENTS, atomic_path, check_documents, count_drops, document_id, documents, drop_short, find_problems,
-    mark_dropped, read_jsonl, read_parquet, replace_surrogates, row_stage, run_batches, show, split_kept, stage_kind,
-    stage_name, table_stage, write_jsonl, write_parquet,
+    DOCUMENTS, atomic_path, check_documents, count_drops, document_id, documents, drop_short, find_problems, get_column,
+    live_texts, mark_dropped, put_column, read_jsonl, read_parquet, replace_surrogates, row_stage, run_batches, show,
+    split_kept, stage_kind, stage_name, table_stage, write_jsonl, write_parquet,
 )
 
 any_text = st.text(st.characters(), max_size=40)
@@ -195,3 +195,24 @@ def test_display_is_short_escaped_and_says_what_it_left_out() -> None:
     assert len(repr(shown).splitlines()) == 3
     assert "rows</small>" not in show(table, n=9)._repr_html_()
     with pytest.raises(KeyError): show(table, columns=["nowhere"])
+
+
+def test_columns_are_found_and_written_in_their_place() -> None:
+    """A missing one is named beside those that are there; a column keeps its place, and its field where the type is the same."""
+    table = documents([{"text": "a", "source": "s"}, {"text": "b", "source": "s"}])
+    with pytest.raises(ValueError, match=r"column 'txet' is missing; the table has id, text, .*; run x first"):
+        get_column(table, "txet", "; run x first")
+    again = put_column(table, "text", pa.array(["c", "d"]))
+    assert again.schema == table.schema and get_column(again, "text").to_pylist() == ["c", "d"]
+    large = put_column(table, "text", pa.array(["c", "d"], pa.large_string()))
+    assert large.column_names == table.column_names and large.schema.field("text").type == pa.large_string()
+    assert put_column(table, "score", pa.array([1, 2])).column_names == [*table.column_names, "score"]
+
+
+def test_live_texts_leave_out_what_was_dropped() -> None:
+    """Null for a row with a reason; the type stays; without reasons, the column itself."""
+    table = documents([{"text": "a", "source": "s"}, {"text": "b", "source": "s"}])
+    assert live_texts(table).equals(table["text"])
+    marked = mark_dropped(table, [True, False], "x: 1")
+    assert live_texts(marked).to_pylist() == [None, "b"] and live_texts(marked, "source").to_pylist() == [None, "s"]
+    with pytest.raises(ValueError, match="column 'nothing' is missing"): live_texts(marked, "nothing")
