@@ -334,7 +334,7 @@ def put_column(
     field = table.schema.field(place)
     return table.set_column(place, field if field.type == values.type else column, values)
 
-# %% ../nbs/00_records.ipynb #48ebf648
+# %% ../nbs/00_records.ipynb #3d00cad1
 def mark_dropped(
     table:pa.Table, # Any table, with or without `drop_reason`
     dropped:pa.Array|pa.ChunkedArray|list[bool], # (n_rows,) true where this stage drops; null is false
@@ -352,6 +352,7 @@ def mark_dropped(
     if "drop_reason" in table.column_names: new = pc.coalesce(table["drop_reason"], new)
     return put_column(table, "drop_reason", new)
 
+# %% ../nbs/00_records.ipynb #06829256
 def live_texts(
     table:pa.Table, # A table of documents
     column:str="text", # Which column

@@ -398,7 +398,7 @@ def _text_column(table:pa.Table, column:str)->pa.ChunkedArray:
         raise ValueError(f"column {column!r} has type {kind}, expected text")
     return texts.cast(pa.large_string())
 
-# %% ../nbs/23_safety.ipynb #f3c771db
+# %% ../nbs/23_safety.ipynb #16db4e51
 REDACTED = pa.list_(pa.struct([("kind", pa.string()), ("count", pa.int32())]))
 
 def _count_column(found:dict[int, Counter[str]], table:pa.Table)->pa.Array: # (n_rows,) of type REDACTED
@@ -412,6 +412,7 @@ def _count_column(found:dict[int, Counter[str]], table:pa.Table)->pa.Array: # (n
     starts = pa.array(np.cumsum(sizes, dtype=np.int32))
     return pa.ListArray.from_arrays(starts, pa.array(entries, REDACTED.value_type))
 
+# %% ../nbs/23_safety.ipynb #7951ef3f
 @row_stage
 def redact_personal_data(
     table:pa.Table, # A table with texts
