@@ -82,10 +82,12 @@ def site_guide(
         f"                {', '.join(FAULTS)}",
     ])
 
-# %% ../nbs/71_cli.ipynb #c511b3b6
+# %% ../nbs/71_cli.ipynb #d7b4738f
 EXTRAS = {
     "": "every lesson and the command line",
     "lab": "following the lessons in JupyterLab",
+    "files": "reading PDF, Word and Excel files (lesson 16)",
+    "train": "training a model (lessons 35 and 36)",
     "dev": "changing the lessons and running the tests",
     "bench": "comparing with other tools, in benchmarks/",
     "keys": "reading API keys from a keyring",

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import requests
 
-from dsnotes.cli import copy_lessons, doctor_report, find_lessons, installed_version, parse_fault, read_requirements
+from dsnotes.cli import EXTRAS, copy_lessons, doctor_report, find_lessons, installed_version, parse_fault, read_requirements
 
 
 def dsnotes(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -121,6 +122,7 @@ def test_the_doctor() -> None:
     assert missing == ["nothing-of-that-name", "not"]
     assert "wanted: >=2" in text and "dsnotes[lab]" in text
     assert read_requirements(["; extra == 'x'"]) == {}
+    assert set(EXTRAS) == set(read_requirements(metadata.requires("dsnotes") or []))  # each extra is told what it is for
 
 
 def test_faults_as_they_are_typed() -> None:

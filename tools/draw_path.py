@@ -8,8 +8,9 @@ STEPS = [  # (heading, what happens, lessons, colour)
     ("collect", ["ask politely", "hear a no", "resume"], "08 guard · 09 urls · 10 fetch\n11 api · 12 robots · 13 crawl\n14 extract", "#ddf4ff"),
     ("clean", ["repair and judge", "drop copies", "hide personal data"],
      "20 normalize · 21 language\n22 quality · 23 safety\n24 dedup to 29 curate", "#dafbe1"),
-    ("tokens", ["format", "train a tokenizer", "pack"], "30 format · 31 tokens\n32 pack", "#fff8c5"),
-    ("datasets", ["causal-LM blocks", "proven questions", "a card"], "33 causal · 40 qa\n70 recipe", "#fbefff"),
+    ("tokens", ["format", "train a tokenizer", "pack"], "30 format · 31 tokens\n32 pack · 34 infill", "#fff8c5"),
+    ("datasets", ["causal-LM blocks", "proven questions", "a model that learned"],
+     "33 causal · 35 collate\n36 training · 40 qa\n70 recipe", "#fbefff"),
 ]
 WIDTH, GAP, TOP = 190, 46, 56
 
