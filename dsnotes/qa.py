@@ -8,7 +8,7 @@ __all__ = ['ANSWERS', 'QUESTIONS', 'ABBREVIATIONS', 'TEMPLATES', 'CLUES', 'MAX_A
            'check_answers', 'prove_answers', 'holds_answer', 'unanswerable_questions', 'token_span', 'PairFrame',
            'pair_frame', 'qa_windows', 'window_starts', 'qa_features', 'WindowView', 'show_windows', 'qa_dataset']
 
-# %% ../nbs/40_qa.ipynb #0d9fc191
+# %% ../nbs/40_qa.ipynb #85cc2a0d
 import html as html_lib
 import json
 import re
@@ -26,7 +26,7 @@ from lxml import html as lxml_html
 from .causal import DatasetDict, assign_split
 from .decode import parse_page
 from .metadata import json_ld
-from .records import document_id, mark_dropped, split_kept, table_stage
+from .records import document_id, mark_dropped, put_column, split_kept, table_stage
 from .tokens import FastTokenizer
 
 # %% ../nbs/40_qa.ipynb #03827034
@@ -589,10 +589,10 @@ def _characters(offsets:list[list[int]|None])->tuple[int, int]:
     spans = [span for span in offsets if span]
     return (spans[0][0], spans[-1][1]) if spans else (0, 0)
 
-# %% ../nbs/40_qa.ipynb #21a84534
+# %% ../nbs/40_qa.ipynb #86bb8459
 def qa_dataset(
-    examples:pa.Table, # Questions that `prove_answers` calls good
-    test_share:float=0.1, # Share of the pages that go to test
+    examples:pa.Table, # Questions that `prove_answers` calls good; perhaps with `group`, which is then split by
+    test_share:float=0.1, # Share of the pages or groups that go to test
     unanswerable:float=0.5, # Unanswerable questions to make inside each split, for each answerable one
     salt:str="", # Another salt gives another split
 )->DatasetDict: # `train`, and `test` unless no page fell to it
@@ -602,6 +602,7 @@ def qa_dataset(
     if reported.num_rows:
         raise ValueError(f"examples: {reported.num_rows} of {len(examples)} rows are not proven, expected none; "
                          f"the first: {reported['drop_reason'][0]}")
+    if "group" in examples.column_names: good = put_column(good, "group", examples["group"])
     rows, made = assign_split(good, test_share=test_share, salt=salt), {}
     for name in ("train", "test"):
         part = rows.filter(pc.equal(rows["split"], name)).select(QUESTIONS.names)

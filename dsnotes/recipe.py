@@ -8,11 +8,12 @@ __all__ = ['PAGING', 'QUALITY', 'Asked', 'CARD', 'Source', 'Recipe', 'read_recip
            'count_values', 'dataset_card', 'Run', 'run_recipe', 'quiet_datasets', 'write_run', 'demo_recipe',
            'run_demo', 'trace_record', 'describe']
 
-# %% ../nbs/70_recipe.ipynb #6d06c6af
+# %% ../nbs/70_recipe.ipynb #aabb7269
 import dataclasses
 import json
 import os
 import tomllib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from dsnotes.api import (
     ArXiv, BodyCursor, BodyLink, GitHub, HubDatasets, LinkHeader, MediaWiki, OffsetLimit, PageNumber, Paginator,
     StackExchange, UntilEmpty, collect, item_documents,
 )
-from .causal import DatasetDict, assign_split, causal_dataset, save_dataset
+from .causal import DatasetDict, assign_split, causal_dataset, group_documents, save_dataset
 from .crawl import crawl
 from .curate import clean, curation_stages
 from .decontam import Index, build_index, join_indexes, load_index
@@ -38,7 +39,9 @@ from .extract import decode_html, page_documents, rows_markdown
 from .fetch import Fetcher
 from .format import format_documents
 from .guard import Key, shown_url
+from .infill import add_infill_tokens, infill
 from .language import LANGUAGES
+from .pack import PIECES
 from .practice import API_KEY, PracticeSite
 from .qa import faq_pairs, faq_questions, prove_answers, qa_dataset, symbol_questions
 from .quality import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule
@@ -84,7 +87,7 @@ class Source:
 def _one_of(value:str, allowed:Iterable[str], place:str)->None:
     if value not in allowed: raise ValueError(f"{place}: {value!r} came, expected one of {', '.join(allowed)}")
 
-# %% ../nbs/70_recipe.ipynb #ef0340fb
+# %% ../nbs/70_recipe.ipynb #2cde37dc
 QUALITY: dict[str, tuple[Rule, ...]] = {
     "gopher-repetition": GOPHER_REPETITION, "gopher-quality": GOPHER_QUALITY, "c4": C4, "fineweb": FINEWEB}
 
@@ -105,13 +108,14 @@ class Recipe:
     redact: bool = True  # whether personal data become placeholders
     vocab_size: int = 8192  # tokens
     block_size: int = 2048  # tokens a row
-    strategy: str = "bfd_split"  # how documents are packed: "bfd_split" or "concat"
+    strategy: str = "bfd_split"  # how documents are packed: "bfd_split", "concat", or "bfd", which cuts off what is too long
+    infill: float = 0.0  # share of the documents that are rearranged for fill-in-the-middle; for code
     test_share: float = 0.1  # share of the source pages that go to the test split
     qa: bool = True  # whether to build the question-answering dataset
 
     def __post_init__(self)->None:
         _one_of(self.purpose, ("train", "publish"), "purpose")
-        _one_of(self.strategy, ("bfd_split", "concat"), "strategy")
+        _one_of(self.strategy, PIECES, "strategy")
         if not self.source: raise ValueError("source: none came, expected at least one [[source]]")
         names = [source.name for source in self.source]
         if len(set(names)) < len(names): raise ValueError(f"source: names must differ, {', '.join(names)} came")
@@ -120,6 +124,7 @@ class Recipe:
             raise ValueError(f"languages: {strange[0]!r} came, expected codes such as 'en', 'de', 'zh'")
         if self.near_duplicates and not 0.1 <= self.near_duplicates <= 1:
             raise ValueError(f"near_duplicates: {self.near_duplicates} came, expected 0, or from 0.1 to 1")
+        if not 0 <= self.infill <= 1: raise ValueError(f"infill: {self.infill} came, expected a share from 0 to 1")
         if not 0 <= self.test_share < 1:
             raise ValueError(f"test_share: {self.test_share} came, expected a share from 0 to below 1")
 
@@ -266,7 +271,7 @@ def ask(
     faqs = [faq_questions(asked[row["url"]], row, whole_page=True) for row in kept.to_pylist() if row["url"] in asked]
     return prove_answers(pa.concat_tables([symbol_questions(kept), *faqs]))
 
-# %% ../nbs/70_recipe.ipynb #45d2052d
+# %% ../nbs/70_recipe.ipynb #bee7bf45
 @dataclass(frozen=True)
 class Built:
     "What a run makes of its documents."
@@ -282,16 +287,24 @@ def build(
     recipe:Recipe, # Its sizes
 )->Built: # Proven datasets
     "The datasets of a recipe. Raises `ValueError` when a token was lost or a label is wrong."
-    rows = assign_split(format_documents(kept), test_share=recipe.test_share)
+    rows = assign_split(group_documents(format_documents(kept)), test_share=recipe.test_share)
     seen = rows.filter(pc.equal(rows["split"], "train"))["formatted"]
     tokenizer = train_tokenizer(seen, vocab_size=recipe.vocab_size)
-    causal = causal_dataset(tokenize(rows, tokenizer), tokenizer,
+    causal = causal_dataset(_encode(rows, tokenizer, recipe), tokenizer,
                             block_size=recipe.block_size, strategy=recipe.strategy)
     examples, reported = ask(kept, asked) if recipe.qa else (None, None)
     if examples and recipe.redact:  # the texts are clean already; the questions come from the pages' markup
         examples = redact_personal_data(examples, "question").drop_columns(["redacted"])
+    if examples:  # a question goes where its document went
+        examples = put_column(examples, "group", rows["group"].take(pc.index_in(examples["url"], rows["url"])))
     qa = qa_dataset(examples, test_share=recipe.test_share) if examples else None
     return Built(rows, tokenizer, causal, qa, reported)
+
+def _encode(rows:pa.Table, tokenizer:Any, recipe:Recipe)->pa.Table:
+    "The rows with `input_ids`, some of them rearranged where the recipe asks for it."
+    if not recipe.infill: return tokenize(rows, tokenizer)
+    with warnings.catch_warnings(action="ignore"): add_infill_tokens(tokenizer)  # there is no model yet to resize
+    return infill(rows, tokenizer, rate=recipe.infill, max_tokens=recipe.block_size)
 
 # %% ../nbs/70_recipe.ipynb #fd8a8966
 def markdown_table(
@@ -311,7 +324,7 @@ def count_values(
     counted = table.group_by(list(columns)).aggregate([([], "count_all")]).rename_columns([*columns, "documents"])
     return counted.sort_by([("documents", "descending"), *[(name, "ascending") for name in columns]])
 
-# %% ../nbs/70_recipe.ipynb #95c3a984
+# %% ../nbs/70_recipe.ipynb #84f7eb01
 CARD = """---
 {front}
 ---
@@ -338,9 +351,9 @@ Every dropped document, with its reason, is in `dropped.parquet`.
 
 {contents}
 
-`causal/` has padded blocks with `labels` (-100 where nothing is learnt) and `position_ids` that restart at each
-document; `qa/` has questions in SQuAD v2's form. `train` and `test` share no source page. The tokenizer is in
-`tokenizer/`.
+`causal/` has padded blocks with `labels` (-100 on padding) and `position_ids` that restart at each document. Give a
+model these and no attention mask, with `use_cache=False`, and no document sees another.{infill} `qa/` has questions in
+SQuAD v2's form. `train` and `test` share no source page and no near-duplicate. The tokenizer is in `tokenizer/`.
 
 ```python
 import datasets
@@ -363,7 +376,7 @@ def _unseen(recipe:Recipe)->str:
               "which language a text is in": recipe.languages, "toxicity": False}
     return ", ".join(name for name, done in looked.items() if not done)
 
-# %% ../nbs/70_recipe.ipynb #977f4589
+# %% ../nbs/70_recipe.ipynb #55d96723
 def dataset_card(
     recipe:Recipe, # What was asked for
     built:Built, # What was made
@@ -380,7 +393,8 @@ def dataset_card(
     return CARD.format(
         front=front, name=recipe.name, sources=markdown_table(count_values(built.documents, "source", "license")),
         funnel=markdown_table(funnel), rules=markdown_table(count_drops(dropped)),
-        contents=markdown_table(pa.Table.from_pylist(parts)), unseen=_unseen(recipe))
+        contents=markdown_table(pa.Table.from_pylist(parts)), unseen=_unseen(recipe),
+        infill=f" Of the documents {recipe.infill:.0%} are rearranged for infilling." if recipe.infill else "")
 
 # %% ../nbs/70_recipe.ipynb #9f3866e8
 @dataclass(frozen=True)
@@ -515,12 +529,13 @@ def trace_record(
         *[("question", question) for question in _questions_about(folder, url)[:3]]]
     return "\n".join(f"{name:10} {value}" for name, value in steps)
 
-# %% ../nbs/70_recipe.ipynb #d102374e
+# %% ../nbs/70_recipe.ipynb #7f934606
 def _described_rows(part:Any, tokenizer:Any, rows:int)->Iterator[str]:
     "A few rows of a split, decoded."
     for row in part.select(range(min(rows, part.num_rows))):
         if "input_ids" in row:
-            ids = [token for token, seen in zip(row["input_ids"], row["attention_mask"], strict=True) if seen]
+            pieces = row["seq_lengths"][:len(row["document_index"])]  # what comes after them is padding
+            ids = row["input_ids"][:sum(pieces)]
             shown = _one_line(tokenizer.decode(ids) if tokenizer else str(ids))
             yield f"  {len(set(row['document_index']))} documents, {len(ids)} tokens: {shown}"
         elif "question" in row:

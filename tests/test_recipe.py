@@ -1,6 +1,7 @@
 """The main job: strict recipes, runs that survive being killed, proven rows, splits that share no page."""
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -18,8 +19,9 @@ import pytest
 from dsnotes.causal import prove_blocks, source_page
 from dsnotes.decontam import save_index
 from dsnotes.fetch import Fetcher
+from dsnotes.infill import infill_ids
 from dsnotes.neighbours import neighbours
-from dsnotes.practice import API_KEY, Fault, PracticeSite, handbook_truth
+from dsnotes.practice import API_KEY, Fault, PracticeSite, handbook_documents, handbook_truth
 from dsnotes.qa import qa_features, qa_windows
 from dsnotes.recipe import (
     Recipe, Source, build, collect_api, demo_recipe, describe, read_benchmark, read_recipe, run_demo, run_recipe, trace_record,
@@ -276,6 +278,23 @@ def test_personal_data_in_a_question_are_replaced(tmp_path: Path) -> None:
         recipe = Recipe("a", "b", (Source("x", "crawl", "z"),), redact=redact, vocab_size=400, block_size=32, test_share=0.4)
         parts = build(kept, asked, recipe).qa
         assert parts and sum("ines@millbrook-bikes" in q for part in parts.values() for q in part["question"]) == found
+
+
+def test_a_recipe_packs_and_rearranges_as_it_says() -> None:
+    """Copies are on one side, some documents are cut for infilling, and what `bfd` cuts off is told."""
+    kept = handbook_documents()
+    source = Source("x", "crawl", "z")
+    recipe = Recipe("a", "b", (source,), vocab_size=400, block_size=256, test_share=0.4, strategy="bfd", infill=0.5, qa=False)
+    with pytest.warns(UserWarning, match="bfd dropped .* tokens"): built = build(kept, {}, recipe)
+    split = dict(zip(built.documents["url"].to_pylist(), built.documents["split"].to_pylist(), strict=True))
+    copies = {row["url"]: row["duplicate_of"] or row["near_duplicate_of"] for row in handbook_truth().to_pylist()}
+    pairs = [(url, f"http://handbook.test{of}") for url, of in copies.items() if of]
+    assert len(pairs) >= 3 and all(split[url] == split[of] for url, of in pairs)
+    opened = infill_ids(built.tokenizer)
+    blocks = [row["input_ids"] for part in built.causal.values() for row in part]
+    assert all(any(token in row for row in blocks) for token in opened)
+    with pytest.raises(ValueError, match="infill: 2"): dataclasses.replace(recipe, infill=2)
+    with pytest.raises(ValueError, match="strategy: 'best' came"): dataclasses.replace(recipe, strategy="best")
 
 
 def test_a_key_that_is_not_there() -> None:

