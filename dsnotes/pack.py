@@ -35,7 +35,7 @@ class Pieces(NamedTuple):
         "Some of the pieces."
         return Pieces(*(column[chosen] for column in self))
 
-# %% ../nbs/32_pack.ipynb #1b6c8a72
+# %% ../nbs/32_pack.ipynb #934f7c12
 def _cut(lengths:Numbers, slots:Numbers, block_size:int)->Pieces:
     "Documents cut at the ends of blocks, if they begin in these slots."
     n_pieces = np.where(lengths > 0, -(-(slots + lengths) // block_size), 0)
@@ -45,7 +45,6 @@ def _cut(lengths:Numbers, slots:Numbers, block_size:int)->Pieces:
     offsets = np.maximum(begins, 0)
     return Pieces(documents, offsets, np.minimum(begins + block_size, lengths[documents]) - offsets)
 
-# %% ../nbs/32_pack.ipynb #de49264d
 def _concat_pieces(lengths:Numbers, block_size:int, begin:int=0)->Pieces:
     "One long row, cut at every multiple of the block size; `begin` tokens of it came before."
     return _cut(lengths, (begin + np.cumsum(lengths) - lengths) % block_size, block_size)
@@ -60,12 +59,12 @@ def _first_pieces(lengths:Numbers, block_size:int, begin:int=0)->Pieces:
 
 PIECES = {"concat": _concat_pieces, "bfd": _first_pieces, "bfd_split": _split_pieces}  # strategy -> how it cuts
 
-# %% ../nbs/32_pack.ipynb #12b4bb07
+# %% ../nbs/32_pack.ipynb #5951f5be
 def _best_fit(
-    counts:Numbers, # (block_size + 1,) how many pieces there are of each length
+    counts:Numbers, block_size:int, # counts: how many pieces there are of each length, from 0 to the longest
 )->list[tuple[int, int, int]]: # (first bin, bins, pieces a bin) of each move, from the longest pieces to the shortest
     "Exact best-fit decreasing over a histogram of lengths: equal pieces and equally full bins move as groups."
-    block_size, n_bins, moves = len(counts) - 1, 0, []
+    n_bins, moves = 0, []
     groups: dict[int, list[tuple[int, int]]] = {}  # room -> ranges of bins that have it: (first bin, bins)
     rooms: list[int] = []                          # the keys of `groups`, in order
     for length in (np.flatnonzero(counts[1:])[::-1] + 1).tolist():
@@ -100,7 +99,7 @@ def _order(keys:Numbers)->Numbers:
     if not len(keys) or keys.max() < 2**16: return order
     return order[np.argsort((keys >> 16).astype(np.uint16)[order], kind="stable")]
 
-# %% ../nbs/32_pack.ipynb #b9594fad
+# %% ../nbs/32_pack.ipynb #22a2d7f8
 def _deal(moves:list[tuple[int, int, int]])->Numbers:
     "The bin of each piece, from the longest piece to the shortest."
     first, bins, each = np.array(moves, np.int64).reshape(-1, 3).T
@@ -111,7 +110,7 @@ def _find_blocks(lengths:Numbers, block_size:int, strategy:str)->Numbers:
     "The block of each piece; blocks are numbered in the order of their first pieces."
     if strategy == "concat": return (np.cumsum(lengths) - lengths) // block_size
     bins = np.empty(len(lengths), np.int64)
-    bins[_order(block_size - lengths)] = _deal(_best_fit(np.bincount(lengths, minlength=block_size + 1)))
+    bins[_order(block_size - lengths)] = _deal(_best_fit(np.bincount(lengths), int(block_size)))
     first = np.empty(bins.max(initial=-1) + 1, np.int64)
     first[bins[::-1]] = np.arange(len(bins))[::-1]  # what is written last stays: the first piece of each bin
     is_first = np.zeros(len(bins), np.int64)
@@ -152,12 +151,13 @@ def _block_table(values:pa.Array, starts:Numbers, pieces:Pieces, blocks:Numbers)
         "document_index": lists(documents, by_piece, pa.int64()),
         "document_offset": lists(offsets, by_piece, pa.int64())})
 
-# %% ../nbs/32_pack.ipynb #4327d759
+# %% ../nbs/32_pack.ipynb #c76cf68f
 def _flat(input_ids:pa.ListArray|pa.ChunkedArray)->tuple[pa.Array, Numbers]:
     "All tokens in one row, and the length of each document; or the `ValueError` that says why not."
-    kind: Any = getattr(input_ids, "type", pa.null())
+    is_arrow = isinstance(input_ids, (pa.Array, pa.ChunkedArray))
+    kind: Any = input_ids.type if is_arrow else pa.null()
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_integer(kind.value_type):
-        came = type(input_ids).__name__ if kind == pa.null() else kind
+        came = kind if is_arrow else type(input_ids).__name__
         raise ValueError(f"input_ids: {came} came, expected an Arrow array of lists of token ids, list<int32>")
     if input_ids.null_count:
         row = pc.index(pc.is_null(input_ids), True)
@@ -215,18 +215,17 @@ def count_dropped(
     _check(block_size, "bfd")
     return _dropped(_flat(input_ids)[1], block_size)
 
-# %% ../nbs/32_pack.ipynb #0d991be0
+# %% ../nbs/32_pack.ipynb #10ce3588
 def _flat_column(blocks:pa.Table, name:str)->Numbers:
     "A list column as one NumPy array."
     return pc.list_flatten(blocks[name]).to_numpy().astype(np.int64)
 
-# %% ../nbs/32_pack.ipynb #d0b20a9a
 def fill_rate(
     blocks:pa.Table, # Blocks made by `pack`
     block_size:int, # Tokens a block has room for
 )->float: # From 0 to 1; 1.0 when there is nothing to fill
     "Which share of the slots holds a token; the rest will be padding."
-    slots = blocks.num_rows * block_size
+    slots = blocks.num_rows * int(block_size)
     return int(pc.sum(pc.list_value_length(blocks["input_ids"])).as_py()) / slots if slots else 1.0
 
 def count_cuts(
@@ -235,7 +234,7 @@ def count_cuts(
     "How many times a document was cut: pieces that do not start where their document starts."
     return int(np.count_nonzero(_flat_column(blocks, "document_offset")))
 
-# %% ../nbs/32_pack.ipynb #46e64f58
+# %% ../nbs/32_pack.ipynb #47d36bd4
 def unpack(
     blocks:pa.Table, # Blocks made by `pack` or `pack_batches`, in any order
     n_documents:int|None=None, # How many documents there were; by default up to the last one that has a token
@@ -248,7 +247,9 @@ def unpack(
     order = np.lexsort((pieces.offsets, pieces.documents))
     documents, offsets, lengths = pieces.select(order)
     known = int(documents[-1]) + 1 if len(documents) else 0
-    totals = np.bincount(documents, lengths, minlength=n_documents or known).astype(np.int64)
+    if n_documents is None: n_documents = known
+    if n_documents < known: raise ValueError(f"n_documents: {n_documents} came, but document {known - 1} has tokens")
+    totals = np.bincount(documents, lengths, minlength=n_documents).astype(np.int64)
     expected = np.cumsum(lengths) - lengths - (np.cumsum(totals) - totals)[documents]
     if (wrong := np.flatnonzero(expected != offsets)).size:
         n = wrong[0]
@@ -269,7 +270,7 @@ def _choose_ready(tokens:Numbers, block_size:int, spare:float, keep:int)->npt.ND
     ready[order[:max(np.count_nonzero(full), np.count_nonzero(stays > keep))]] = True
     return ready
 
-# %% ../nbs/32_pack.ipynb #fe7f4220
+# %% ../nbs/32_pack.ipynb #84186198
 class _Held:
     "The pieces that a stream holds, and their tokens in one row, in parts."
 
@@ -280,7 +281,7 @@ class _Held:
 
     def add(self, values:pa.Array, pieces:Pieces)->None:
         "Takes pieces in; `values` are their tokens, one piece after the other."
-        self.values.append(values)
+        self.values.append(pa.concat_arrays([values]))  # a copy
         self.pieces.append(pieces)
         self.tokens += len(values)
 
@@ -288,13 +289,13 @@ class _Held:
         "Packs all that is held, gives out the fullest blocks and takes the rest back: `keep` tokens at most."
         values = pa.concat_arrays(self.values)
         pieces = Pieces(*map(np.concatenate, zip(*self.pieces, strict=True)))
+        self.values, self.pieces, self.tokens = [], [], 0
         starts = np.cumsum(pieces.lengths) - pieces.lengths
         blocks = _find_blocks(pieces.lengths, block_size, strategy)
         tokens = np.bincount(blocks, pieces.lengths).astype(np.int64)
         ready = _choose_ready(tokens, block_size, 0.0 if strategy == "concat" else EMPTY_SLOTS, keep)
         goes = ready[blocks]
         rest = pieces.select(~goes)
-        self.values, self.pieces, self.tokens = [], [], 0
         self.add(_gather(values, starts[~goes], rest.lengths, np.arange(len(rest.lengths))), rest)
         return _block_table(values, starts[goes], pieces.select(goes), (np.cumsum(ready) - 1)[blocks[goes]])
 
@@ -330,7 +331,7 @@ def _pack_stream(batches:Iterable[Batch], block_size:int, strategy:str, hold:int
     if held.tokens: yield held.release(block_size, strategy, keep=0)
     if strategy == "bfd": _warn_dropped(dropped, total, block_size)
 
-# %% ../nbs/32_pack.ipynb #19937496
+# %% ../nbs/32_pack.ipynb #8f85464e
 def pack_batches(
     batches:Iterable[Batch], # Lists of token ids, or tables with `input_ids`; any number, of any size
     block_size:int, # Tokens a block, at most
@@ -339,6 +340,7 @@ def pack_batches(
 )->Iterator[pa.Table]: # As `pack`, a table at a time; `document_index` counts over the whole stream
     "Packs what is larger than memory. Warns at the end of what `bfd` dropped. Raises `ValueError`."
     _check(block_size, strategy)
-    if isinstance(hold, bool) or not isinstance(hold, int) or not 2 * block_size <= hold < 2**31:
-        raise ValueError(f"hold: {hold!r} came, expected from two blocks ({2 * block_size:,} tokens) to 2³¹")
-    return _pack_stream(batches, block_size, strategy, hold)
+    least = 2 * int(block_size)
+    if isinstance(hold, bool) or not isinstance(hold, (int, np.integer)) or not least <= hold < 2**31:
+        raise ValueError(f"hold: {hold!r} came, expected from two blocks ({least:,} tokens) to 2³¹")
+    return _pack_stream(batches, int(block_size), strategy, int(hold))

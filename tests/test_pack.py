@@ -1,5 +1,6 @@
 """Packing: nothing lost for any lengths, exact best fit, streams that hold what they promise, errors that name what came."""
 import warnings
+import weakref
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from dsnotes.pack import (
     _find_blocks,
     _gather,
     _order,
+    _positions,
     count_cuts,
     count_dropped,
     fill_rate,
@@ -168,6 +170,9 @@ def test_any_lists_of_integers_in_one_piece_or_in_chunks_or_sliced(kind, strateg
     (documents([1]), 4, "wrapped", "strategy: 'wrapped' came, expected one of concat, bfd, bfd_split"),
     ([[1, 2]], 4, "concat", "input_ids: list came"),
     (pa.array(["a"]), 4, "concat", "input_ids: string came"),
+    (pa.scalar([1, 2], LISTS), 4, "concat", "input_ids: ListScalar came"),
+    (pa.chunked_array([pa.nulls(2)]), 4, "concat", "input_ids: null came, expected an Arrow array of lists"),
+    (pa.array([[], []]), 4, "concat", "input_ids: list<item: null> came"),
     (pa.array([[1.5]]), 4, "concat", "input_ids: list<item: double> came"),
     (pa.array([[1], None], LISTS), 4, "concat", "row 1: null came"),
     (pa.chunked_array([[[1]], [None]], LISTS), 4, "concat", "row 1: null came"),
@@ -182,12 +187,45 @@ def test_bad_input_is_named(input_ids, block_size, strategy, message):
 
 
 def test_too_many_tokens_for_one_table_are_sent_to_the_stream():
-    class Huge:  # says that it is, and is not: nobody has eight gigabytes for a test
-        type, null_count = LISTS, 0
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:  # they say that they are, and are not: nobody has eight gigabytes for a test
         patch.setattr("dsnotes.pack.pc.list_value_length", lambda _: pa.array([2**31 - 1, 1]))
         with pytest.raises(ValueError, match="2,147,483,648 tokens came, expected fewer than 2³¹ at a time; use pack_batches"):
-            pack(Huge(), 8)
+            pack(documents([1, 1]), 8)
+
+
+def test_a_block_size_far_beyond_the_longest_document_costs_nothing():
+    largest = 2**31 - 1  # a histogram up to here would have 16 GB
+    with pytest.MonkeyPatch.context() as patch:
+        count = np.bincount
+        def bounded(values, *args, **options):
+            counts = count(values, *args, **options)
+            assert len(counts) < 100
+            return counts
+        patch.setattr("dsnotes.pack.np.bincount", lambda values, *args, minlength=0: bounded(values, *args, minlength=min(minlength, 1000)))
+        assert pack(documents([3, 0, 5]), largest)["seq_lengths"].to_pylist() == [[3, 5]]
+    assert not _best_fit(np.array([], np.int64), 8)
+
+
+@pytest.mark.parametrize("strategy", sorted(PIECES))
+def test_numbers_of_numpy_do_not_overflow(strategy):
+    ids, small, size = documents([99] * 300), np.uint8(200), 200
+    assert pack(ids, small, strategy) == pack(ids, size, strategy)
+    assert fill_rate(pack(ids, small, strategy), small) == fill_rate(pack(ids, size, strategy), size) > 0.9
+    streamed = pack_batches([ids], small, strategy, hold=np.int64(400))
+    assert pa.concat_tables(streamed) == pa.concat_tables(pack_batches([ids], size, strategy, hold=400))
+
+
+def test_unpack_refuses_fewer_documents_than_there_are():
+    blocks = pack(documents([2, 3, 0]), 4)
+    assert unpack(blocks, 2).to_pylist() == documents([2, 3]).to_pylist()
+    for n in (0, 1):
+        with pytest.raises(ValueError, match=f"n_documents: {n} came, but document 1 has tokens"): unpack(blocks, n)
+    assert unpack(pack(documents([]), 4), 0).to_pylist() == []
+
+
+def test_positions_of_more_tokens_than_fit_into_a_buffer_of_numpy():
+    lengths = np.random.default_rng(0).integers(1, 500, 500)
+    assert (_positions(lengths).to_numpy() == np.concatenate([np.arange(n) for n in lengths])).all()
 
 
 def test_unpack_notices_what_is_missing_or_twice():
@@ -215,7 +253,7 @@ def test_bfd_says_what_it_drops_and_the_others_say_nothing():
 
 def test_the_work_depends_on_the_lengths_and_not_on_how_many_pieces_there_are():
     counts = np.bincount(np.arange(1, 98), minlength=101)
-    assert len(_best_fit(counts * 10_000)) < 2 * len(_best_fit(counts * 100))
+    assert len(_best_fit(counts * 10_000, 100)) < 2 * len(_best_fit(counts * 100, 100))
 
 
 def test_no_more_than_a_thousandth_above_the_lower_bound():
@@ -247,7 +285,8 @@ def test_gather_copies_stretches_of_a_slice_and_nothing_when_all_is_in_order():
 
 # streams
 
-batched = st.tuples(lengths_and_size, st.sampled_from(sorted(PIECES)), st.integers(1, 12), st.integers(2, 6))
+holds = st.floats(2, 6)  # in blocks: from the least that is allowed on, and seldom a whole number of them
+batched = st.tuples(lengths_and_size, st.sampled_from(sorted(PIECES)), st.integers(1, 12), holds)
 
 
 def in_batches(ids, rows):
@@ -260,7 +299,7 @@ def in_batches(ids, rows):
 def test_a_stream_conserves_every_token_in_its_place(case):
     (lengths, block_size), strategy, rows, blocks_held = case
     ids = documents(lengths)
-    tables = list(pack_batches(in_batches(ids, rows), block_size, strategy, hold=blocks_held * block_size))
+    tables = list(pack_batches(in_batches(ids, rows), block_size, strategy, hold=int(blocks_held * block_size)))
     assert all(table.num_rows for table in tables)
     blocks = pa.concat_tables(tables) if tables else pack(ids, block_size, strategy)
     check_rows(blocks, block_size)
@@ -274,7 +313,7 @@ def test_a_stream_conserves_every_token_in_its_place(case):
 @given(batched)
 def test_a_stream_never_holds_more_than_it_was_told(case):
     (lengths, block_size), strategy, rows, blocks_held = case
-    hold, state = blocks_held * block_size, {"given": 0, "taken": 0}
+    hold, state = int(blocks_held * block_size), {"given": 0, "taken": 0}
 
     def feed():
         for batch in in_batches(documents(lengths), rows):
@@ -306,6 +345,20 @@ def test_a_stream_is_as_full_as_promised_while_it_runs():
     assert len(tables) > 8
     for table in tables[:-1]: assert fill_rate(table, 2048) >= 1 - EMPTY_SLOTS
     assert fill_rate(pa.concat_tables(tables), 2048) >= 0.999
+
+
+@quiet
+@pytest.mark.parametrize("strategy", sorted(PIECES))
+def test_a_stream_lets_go_of_the_memory_of_a_batch_though_it_holds_its_end(strategy):
+    def feed():
+        ids = np.zeros(1003, np.int32)
+        alive = weakref.ref(ids)
+        yield pa.ListArray.from_arrays(pa.array([*range(0, 1001, 8), 1003], pa.int32()), pa.array(ids))
+        del ids
+        for _ in range(2): yield documents([1])
+        assert alive() is None
+    sizes = [len(row) for table in pack_batches(feed(), 8, strategy, hold=1000) for row in table["input_ids"].to_pylist()]
+    assert sum(sizes) == 1005
 
 
 def test_a_stream_of_documents_that_never_match_lets_go_all_the_same():
@@ -345,6 +398,7 @@ def test_a_stream_goes_on_beyond_what_32_bits_can_count():
     ([documents([1]), pa.array([[1], None], LISTS)], {}, "batch 1: input_ids, row 1: null came"),
     ([pa.table({"text": ["a"]})], {}, "batch 0: column 'input_ids' is missing; the table has text"),
     ([[[1, 2]]], {}, "batch 0: input_ids: list came"),
+    (documents([3]), {}, "batch 0: input_ids: ListScalar came"),  # one batch in place of an iterator of batches
 ])
 def test_bad_batches_are_named(batches, options, message):
     with pytest.raises(ValueError, match=message): list(pack_batches(batches, 8, **options))
