@@ -2,12 +2,13 @@
 
 TEXT.parquet has a column `text` (without it: the pages of the practice site's handbook, four times). All sides use
 one tokenizer of `--vocab` tokens, trained on a tenth of the texts (by default 32,768; a tokenizer.json can be given
-instead with `--tokenizer`, such as that of Qwen3). Each side runs with one thread and with two: for `tokenizers` by
-RAYON_NUM_THREADS, so that the run with two is a process of its own. The ids are checked on all texts, the times are
-of the first `--timed` megabytes. "tokenize" ends with an Arrow column, in which each document has its EOS;
-"encode_batch_fast", "encode_batch" and "tokenizer(texts)" end with what they return, the last with Python lists.
-"tiktoken alone" is `encode_to_numpy` text by text: what the fast path costs beyond the call that it uses. A time with
-one thread is CPU time; with two threads it is the clock on the wall, which other programs can make longer.
+instead with `--tokenizer`, such as that of Qwen3; its marks, such as <think>, are made control tokens). Each side
+runs with one thread and with two: for `tokenizers` by RAYON_NUM_THREADS, so that the run with two is a process of its
+own. The ids are checked on all texts, the times are of the first `--timed` megabytes. "tokenize" ends with an Arrow
+column, in which each document has its EOS; "encode_batch_fast", "encode_batch" and "tokenizer(texts)" end with what
+they return, the last with Python lists. "tiktoken alone" is `encode_to_numpy` text by text: what the fast path costs
+beyond the call that it uses. A time with one thread is CPU time; with two threads it is the clock on the wall, which
+other programs can make longer.
 
 What is checked: the ids of every document are those of the Hugging Face call with `split_special_tokens=True`, and
 which path `tokenize` took; the documents that its fast path left to the tokenizer are counted; and how long the proof
@@ -48,7 +49,12 @@ def make_tokenizer(table: pa.Table, vocab_size: int, path: Path | None) -> Any:
     """The one that was given, or one trained on every tenth text."""
     if path:
         from transformers import PreTrainedTokenizerFast
-        return PreTrainedTokenizerFast(tokenizer_file=str(path), eos_token=EOS)
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(path), eos_token=EOS)
+        core = tokenizer.backend_tokenizer
+        marks = [token for token in core.get_added_tokens_decoder().values() if tokens._MARK.fullmatch(token.content)]
+        for token in marks: token.special = True  # as `tokenize` takes them; else the call would not split them
+        core.add_special_tokens(marks)
+        return tokenizer
     return train_tokenizer(table["text"].take(pa.array(np.arange(0, len(table), 10))), vocab_size)
 
 

@@ -6,7 +6,7 @@
 __all__ = ['FastTokenizer', 'EOS', 'PAD', 'COLOURS', 'VISIBLE', 'train_tokenizer', 'TokenView', 'show_tokens', 'fast_path',
            'tokenize', 'count_tokens', 'fertility', 'token_counts', 'load_tokenizer']
 
-# %% ../nbs/31_tokens.ipynb #4c42e577
+# %% ../nbs/31_tokens.ipynb #ff4a3f8b
 import html
 import json
 import os
@@ -22,7 +22,7 @@ from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import pyarrow as pa
@@ -32,11 +32,19 @@ from tqdm import tqdm
 from .records import get_column, put_column, row_stage
 from .words import text_batches
 
-# %% ../nbs/31_tokens.ipynb #dcc41589
+# %% ../nbs/31_tokens.ipynb #39d02133
 FastTokenizer = Any  # a transformers.PreTrainedTokenizerFast; that import takes seconds, so it waits until needed
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # else it advises PyTorch, which no tokenizer needs
 _NO_EOS = "{}: it has no EOS token, and documents could not be told apart"
 EOS, PAD = "<|endoftext|>", "<|pad|>"  # two tokens: what hides the padding from training must not hide the ends
+
+def _strings(texts:Iterable[str]|pa.Array|pa.ChunkedArray)->Iterator[str]:
+    "The texts one by one; `TypeError` for a lone string, and for the first that is no string."
+    if isinstance(texts, str): raise TypeError("texts: one string came, expected a list of them")
+    if isinstance(texts, pa.Array|pa.ChunkedArray): texts = texts.to_pylist()
+    for number, text in enumerate(texts):
+        if not isinstance(text, str): raise TypeError(f"texts, number {number}: {text!r} came, expected a string")
+        yield text
 
 # %% ../nbs/31_tokens.ipynb #1c8f11bf
 def train_tokenizer(
@@ -79,15 +87,6 @@ def _byte_names()->dict[str, int]: # 256 characters and the bytes they stand for
     hidden = sorted(set(range(256)) - set(map(ord, names)))
     return {name: ord(name) if ord(name) < 256 else hidden[ord(name) - 256] for name in names}
 
-# %% ../nbs/31_tokens.ipynb #c1500e35
-def _strings(texts:Iterable[str]|pa.Array|pa.ChunkedArray)->Iterator[str]:
-    "The texts one by one; `TypeError` for a lone string, and for the first that is no string."
-    if isinstance(texts, str): raise TypeError("texts: one string came, expected a list of them")
-    if isinstance(texts, pa.Array|pa.ChunkedArray): texts = texts.to_pylist()
-    for number, text in enumerate(texts):
-        if not isinstance(text, str): raise TypeError(f"texts, number {number}: {text!r} came, expected a string")
-        yield text
-
 # %% ../nbs/31_tokens.ipynb #5d5b8a62
 COLOURS = ("#cfe8ff", "#ffe3b3", "#d5f5d0", "#f6d1e6", "#e2d9f7")
 VISIBLE = str.maketrans({" ": "·", "\t": "⇥", "\n": "⏎", "\r": "␍", "\u00a0": "⍽", "\u200b": "⟨200b⟩"})
@@ -109,7 +108,7 @@ class TokenView:
         style = "font-family:monospace;line-height:1.8;overflow-wrap:anywhere"
         return f"<div style='{style}'>{'<wbr>'.join(spans)}<div><small>{len(self.ids)} tokens</small></div></div>"
 
-# %% ../nbs/31_tokens.ipynb #095a5ee2
+# %% ../nbs/31_tokens.ipynb #0eb8f5e8
 def _core(tokenizer:FastTokenizer)->Any: # tokenizers.Tokenizer
     "The Rust core of a fast tokenizer, or the `TypeError` that says what came."
     core = getattr(tokenizer, "backend_tokenizer", None)
@@ -117,26 +116,38 @@ def _core(tokenizer:FastTokenizer)->Any: # tokenizers.Tokenizer
     came = type(tokenizer).__name__
     raise TypeError(f"tokenizer: {came} came, expected a fast tokenizer (transformers.PreTrainedTokenizerFast)")
 
+_OPTIONS = ("dropout", "ignore_merges", "byte_fallback", "fuse_unk", "unk_token", "max_input_chars_per_word")
+
 def _settings(core:Any)->tuple[Any, ...]: # Equal as long as the core cuts texts in the same way
-    "What may be changed in a core after it was made; it takes microseconds."
-    added = tuple((number, token.content, token.special) for number, token in core.get_added_tokens_decoder().items())
+    "What may be changed in a core after it was made; it takes less than a millisecond."
+    model, added = core.model, repr(core.get_added_tokens_decoder())
     parts = (part and part.__getstate__() for part in (core.normalizer, core.pre_tokenizer))
-    return core.get_vocab_size(), added, getattr(core.model, "dropout", None), *parts
+    return core.get_vocab_size(), added, *(getattr(model, name, None) for name in _OPTIONS), *parts
+
+# %% ../nbs/31_tokens.ipynb #b72516dd
+_MARK = re.compile(r"(?!<0x..>)▁?[<[].*\w.*[]>]", re.DOTALL)  # <0x0A> is a byte, as Llama 2 writes it
 
 def _private(core:Any, as_text:bool=True)->Any: # tokenizers.Tokenizer
-    "A copy that encodes whole texts: no truncation, no padding, and names of control tokens as text."
+    "A copy that encodes whole texts: no truncation, no padding, and names of control tokens and marks as text."
     from tokenizers import Tokenizer
     copy = Tokenizer.from_str(core.to_str())
     copy.no_truncation()
     copy.no_padding()
     copy.encode_special_tokens = as_text
+    added = [token for token in copy.get_added_tokens_decoder().values() if not token.special]
+    marks = [token for token in added if _MARK.fullmatch(token.content.strip())]
+    for token in marks: token.special = True
+    if as_text: copy.add_special_tokens(marks)  # as control tokens; the ids stay
     return copy
 
-# %% ../nbs/31_tokens.ipynb #333ac9cf
+# %% ../nbs/31_tokens.ipynb #b0ea0ef9
 class _Encoder:
     "What is kept of a tokenizer between calls."
     def __init__(self, core:Any)->None:
         self.settings, self.core = _settings(core), _private(core)
+        added = self.core.get_added_tokens_decoder().items()
+        unknown = getattr(core.model, "unk_token", None)  # stands for text
+        self.control = {number for number, token in added if token.special and token.content != unknown}
         self.lock, self.seen = Lock(), 0  # bytes, to know when a twin pays
         self.twin: _Twin|None = None
         self.reason = ""                  # why there is no twin
@@ -147,12 +158,14 @@ _ENCODERS_LOCK = Lock()
 def _encoder(tokenizer:FastTokenizer)->_Encoder:
     "The encoder of a tokenizer, made at the first call and again when its settings have changed."
     core = _core(tokenizer)
+    try: hash(ref(tokenizer))
+    except TypeError: return _Encoder(core)  # nothing can be kept for such an object
     with _ENCODERS_LOCK:
         known = _ENCODERS.get(tokenizer)
         if known is None or known.settings != _settings(core): known = _ENCODERS[tokenizer] = _Encoder(core)
     return known
 
-# %% ../nbs/31_tokens.ipynb #2bc1f4d3
+# %% ../nbs/31_tokens.ipynb #2862edeb
 def show_tokens(
     text:str, # Any text
     tokenizer:FastTokenizer, # Who cuts it
@@ -170,7 +183,6 @@ def show_tokens(
         shown_to = max(shown_to, end)
     return TokenView(tuple(pieces), tuple(encoding.ids))
 
-# %% ../nbs/31_tokens.ipynb #c3e54614
 def _bytes_shown(token:str)->str:
     "A token's bytes in hexadecimal where its name spells bytes, as in Llama 2 (<0xC3>) or GPT-2 (Ã), else its name."
     if token.startswith("<0x"): return f"⟨{token[3:5].lower()}⟩"
@@ -199,10 +211,19 @@ def _ranks(core:Any, model:dict[str, Any], added:set[str])->dict[bytes, int]: # 
     if (counts == 2).any() or (not whole and (counts != 1).any()): raise _NoTwin("a token does not encode to itself")
     return {bytes(map(byte.__getitem__, token)): vocab[token] for token in tokens}
 
-# %% ../nbs/31_tokens.ipynb #35336869
-_PLAIN = re.compile(r"""(?: \((?:\?i:|\?:|\?!)? | [)|] | \[\^?(?:\\p\{\w+\}|\\[srnt]|[^]\\[&~-])+\]
-    | \\p\{\w+\} | \\[sSrnt] | [?*+][?+]? | \{\d+(?:,\d*)?\}(?!\+) | [^][\\(){}^$.|?*+] )+""", re.VERBOSE)
+# %% ../nbs/31_tokens.ipynb #b8f2d415
+_PLAIN = re.compile(r"""(?: \(\?i:(?:'(?:[sdmt]|ll|re|ve)\|?)+\) | \((?:\?:|\?!|(?!\?)) | [)|]
+    | \[\^?(?:\\p\{[LNM]\w?\}|\\[srnt]|[^]\\[&~-])+\] | \\p\{[LN]\w?\} | \\[sSrnt]
+    | [?*+][?+]? | \{\d+(?:,\d*)?\}(?!\+) | [^][\\(){}^$.|?*+] )+""", re.VERBOSE)
 
+def _reads_alike(rule:str)->bool: # Whether both libraries' engines read an expression in the same way
+    "It has nothing but what `_PLAIN` knows, and no empty matches, on which tiktoken panics."
+    if not _PLAIN.fullmatch(rule): return False
+    like = re.sub(r"([?*+])\+", r"\1", re.sub(r"\\p\{\w+\}", r"\\w", rule))  # near enough to find empty matches
+    try: return not re.match(like, "")
+    except re.error: return False
+
+# %% ../nbs/31_tokens.ipynb #00d9207e
 def _rule(step:dict[str, Any]|None)->str: # A regular expression whose matches are the pieces
     "Where a pre-tokenizer cuts. Raises `_NoTwin` when it is none of those that one expression can say."
     match step:
@@ -214,7 +235,7 @@ def _rule(step:dict[str, Any]|None)->str: # A regular expression whose matches a
             return digits.replace(r"(?!\S)", r"(?![^\s\p{N}])")  # to white space, a digit is the end of the text
         case {"type": "Sequence", "pretokenizers": [
                 {"type": "Split", "pattern": {"Regex": str(rule)}, "behavior": "Isolated", "invert": False},
-                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]} if _PLAIN.fullmatch(rule):
+                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]} if _reads_alike(rule):
             return rule
     kinds = [part.get("type") for part in (step or {}).get("pretokenizers", [step or {}])]
     raise _NoTwin(f"it cuts texts in another way than tiktoken ({' + '.join(map(str, kinds))})")
@@ -297,7 +318,7 @@ def _character_class(characters:Iterable[str], missing:set[int])->list[str]: # O
         ranges.append((start, min(start + (1 << bits) - 1, 0x10FFFF)))
     return ["[" + "".join(f"\\x{{{low:x}}}-\\x{{{high:x}}}" for low, high in ranges) + "]"] if ranges else []
 
-# %% ../nbs/31_tokens.ipynb #e2edb44f
+# %% ../nbs/31_tokens.ipynb #c0bee373
 def _make_twin(core:Any)->_Twin:
     "The twin of a core. Raises `_NoTwin`."
     from tiktoken import Encoding
@@ -309,12 +330,14 @@ def _make_twin(core:Any)->_Twin:
     odd = set(_odd_characters(json.dumps(step), rule))
     if normalizer:  # composition is settled for characters that Python knows (UAX #15, section 3), not for new ones
         odd |= {c for c in map(chr, chain.from_iterable(_POINTS)) if unicodedata.category(c) == "Cn"}
-    words = [re.escape(token["content"]) for token in spec["added_tokens"] if not token["special"]]
+    words = {token["content"] for token in spec["added_tokens"] if not token["special"]}
+    if normalizer: words |= {unicodedata.normalize("NFC", word) for word in words}
     missing = set(range(256)) - {token[0] for token in ranks if len(token) == 1}
-    n_bytes = np.zeros(core.get_vocab_size() + 1, np.int64)
+    leave = "|".join([*map(re.escape, sorted(words)), *_character_class(odd, missing)])
+    n_bytes = np.zeros(max(core.get_vocab().values()) + 1, np.int64)  # ids may have gaps
     n_bytes[list(ranks.values())] = [len(token) for token in ranks]
     encoding = Encoding("twin", pat_str=rule, mergeable_ranks=ranks, special_tokens={EOS: max(ranks.values()) + 1})
-    return _Twin(encoding, n_bytes, "|".join(words + _character_class(odd, missing)), bool(normalizer))
+    return _Twin(encoding, n_bytes, leave, bool(normalizer))
 
 # %% ../nbs/31_tokens.ipynb #1964aa06
 _PAYS_FROM = 4_000_000  # bytes of text: to prove a twin takes about as long as the tokenizer takes for these
@@ -386,11 +409,12 @@ def _map_ordered(work:Callable[[Any], Any], pieces:Iterable[Any], workers:int)->
             if len(waiting) > 2 * workers: yield waiting.popleft().result()
         while waiting: yield waiting.popleft().result()
 
-# %% ../nbs/31_tokens.ipynb #76526ca3
+# %% ../nbs/31_tokens.ipynb #0b25779e
 def _worker(tokenizer:FastTokenizer, texts:pa.ChunkedArray)->Callable[[pa.StringArray], pa.ListArray]:
     "What turns a piece of texts into ids, with a twin once enough text was seen for it to pay."
     encoder, eos_id = _encoder(tokenizer), tokenizer.eos_token_id
-    control = sorted({*tokenizer.all_special_ids} - {tokenizer.unk_token_id} | {eos_id})  # unknown is in texts
+    special = encoder.control | {*tokenizer.all_special_ids}
+    control = sorted(special - {tokenizer.unk_token_id} | {eos_id})  # unknown is in texts
     encoder.seen += pc.sum(pc.binary_length(texts)).as_py() or 0
     if encoder.seen >= _PAYS_FROM and not encoder.reason and encoder.twin is None:
         _ask_twin(encoder, next(text_batches(texts, 50_000)).slice(0, 50))
@@ -401,11 +425,11 @@ def _worker(tokenizer:FastTokenizer, texts:pa.ChunkedArray)->Callable[[pa.String
         return _with_eos(rows, eos_id)
     return work
 
-# %% ../nbs/31_tokens.ipynb #0943f22c
+# %% ../nbs/31_tokens.ipynb #572f5daf
 @row_stage
 def tokenize(
     table:pa.Table, # A table of documents
-    tokenizer:FastTokenizer, # Any fast tokenizer with an EOS
+    tokenizer:FastTokenizer, # Any fast tokenizer with an EOS; special tokens and marks (<…>, […]) in texts are text
     column:str="formatted", # Which column holds the text
     batch_rows:int=1000, # Texts encoded at a time, at most; fewer when they are long
     workers:int|None=None, # Threads; None: one a core. The ids are the same for any number
@@ -445,7 +469,7 @@ def fertility(
     n_words = sum(len(text.split()) for text in known)
     return n_tokens / n_words if n_words else float("nan")
 
-# %% ../nbs/31_tokens.ipynb #e6173c5a
+# %% ../nbs/31_tokens.ipynb #b5921b1e
 def token_counts(
     input_ids:pa.Array|pa.ChunkedArray, # (n_rows,) lists of token ids, as `tokenize` gives them
     tokenizer:FastTokenizer, # Whose they are
@@ -457,7 +481,8 @@ def token_counts(
     if len(ids) and not 0 <= ids.min() <= ids.max() < size:
         raise ValueError(f"input_ids: {ids.min()} to {ids.max()} came, expected ids from 0 to {size - 1}")
     counts = np.bincount(ids, minlength=size)
-    known = np.array(sorted(names.keys() - set(tokenizer.all_special_ids)), np.int64)
+    control = {*tokenizer.all_special_ids, *_encoder(tokenizer).control}
+    known = np.array(sorted(names.keys() - control), np.int64)
     order = known[np.argsort(counts[known], kind="stable")]
     spelt = pa.array([names[number] for number in order.tolist()], pa.string())
     return pa.table({"id": pa.array(order, pa.int32()), "token": spelt, "count": pa.array(counts[order], pa.int64())})

@@ -116,8 +116,55 @@ def test_tokens_added_later_are_known():
     assert fast_path(tokenizer) == "tiktoken"
     tokenizer.add_special_tokens({"additional_special_tokens": ["<x>"]})
     assert tokenize(table("a <x> b"), tokenizer)["input_ids"].to_pylist() == before  # a control token: text is text
-    tokenizer.add_tokens(["<think>"])
-    assert tokenizer.convert_tokens_to_ids("<think>") in tokenize(table("a <think> b"), tokenizer)["input_ids"].to_pylist()[0]
+    tokenizer.add_tokens(["derailleur"])  # a word
+    added = tokenizer.convert_tokens_to_ids("derailleur")
+    assert added in tokenize(table("a derailleur b"), tokenizer)["input_ids"].to_pylist()[0]
+    from tokenizers import AddedToken
+    before = tokenize(table("a derailleurs b"), tokenizer)["input_ids"].to_pylist()
+    tokenizer.add_tokens([AddedToken("derailleur", single_word=True)])  # the same token, cut in another way
+    after = tokenize(table("a derailleurs b"), tokenizer)["input_ids"].to_pylist()
+    assert added in before[0] and added not in after[0]
+
+
+MARKS = ["<think>", "</think>", "<|fim_prefix|>", "[TOOL_CALLS]", "<｜User｜>", "▁<PRE>", "<long\nmark>"]
+WORDS = ["  ", "    ", "\t\t", "derailleur", "<>", "[]", "<=>", "(a)", "|||IP|||", "a<b", "x[0]", "<0x0A>", "漢字"]
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_added_tokens_that_are_written_like_marks_are_text_in_a_text_and_all_others_stay(fast):
+    tokenizer = train_tokenizer(TEXTS, 320)
+    tokenizer.add_tokens(MARKS)
+    tokenizer.add_tokens(WORDS)
+    marks, words = (tokenizer.convert_tokens_to_ids(names) for names in (MARKS, WORDS))
+    if fast: assert fast_path(tokenizer) == "tiktoken"
+    texts = [*MARKS, *(f"a {mark}{mark} b" for mark in MARKS), "".join(MARKS), *(f"a{word}b" for word in WORDS),
+             "a<think>  derailleur</think>", "</think", "<think"]
+    rows = tokenize(table(*texts), tokenizer)["input_ids"].to_pylist()
+    for text, ids in zip(texts, rows, strict=True):
+        assert not set(ids) & set(marks) and tokenizer.decode(ids[:-1]) == text
+        assert ids[:-1] == list(show_tokens(text, tokenizer).ids)
+    for word, ids in zip(words, rows[15:], strict=False): assert word in ids
+    assert {words[0], words[3]} <= set(rows[-3])
+    if fast: assert tokens._encoder(tokenizer).twin.encode(pa.array(["".join(MARKS), "  "]))[0] is not None
+    assert marks[0] in tokenizer("<think>").input_ids  # the reader's own tokenizer is as it was
+    assert marks[0] in show_tokens("<think>", tokenizer, allow_control=True).ids
+
+
+def test_a_mark_that_the_model_itself_knows_stops_the_stage(monkeypatch):
+    ask_about(monkeypatch, range(0x80))
+    tokenizer = word_level(eos_token="</s>")
+    from tokenizers import pre_tokenizers
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.backend_tokenizer.add_tokens(["</s>"])
+    with pytest.raises(ValueError, match="a control token came out of a text"): tokenize(table("oil </s>"), tokenizer)
+    from tokenizers import Regex
+    merging = by_hand([("<", "a"), ("<a", ">")], [0, 1], False)
+    merging.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r"\S+|\s+"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    merging.add_tokens(["<a>"])  # the mark's pieces merge into it
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a control token came out of a text"): tokenize(table("<a>"), merging)
+        assert fast_path(merging) == "tiktoken"
 
 
 @pytest.mark.parametrize("fast", [False, True])
@@ -289,6 +336,58 @@ def test_every_reason_is_said(monkeypatch, tokenizer):
     assert reason(whole) == "an added token is in the vocabulary"
 
 
+def test_settings_of_the_model_changed_later_are_seen():
+    tokenizer = by_hand([("a", "b"), ("b", "c"), ("a", "bc")], [0, 1, 2], False)
+    assert count_tokens("abc", tokenizer) == 2
+    tokenizer.backend_tokenizer.model.ignore_merges = True
+    assert count_tokens("abc", tokenizer) == 1
+
+
+def test_vocabularies_that_tiktoken_would_panic_on(monkeypatch):
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+    from tokenizers.pre_tokenizers import ByteLevel, Split
+    from transformers import PreTrainedTokenizerFast
+    ask_about(monkeypatch, range(0x80))
+    level, plain = ByteLevel(add_prefix_space=False), ByteLevel(add_prefix_space=False, use_regex=False)
+    for rule in ("a*", r"\p{N}{0,3}|\p{L}+", r"(?!b)", r"\p{Han}+|[^\p{Han}]+", r"(?i:ss)|\p{L}+", r"a**|b",
+                 r"(?m:a)|b", r"(?<=a)b|a", r"(?=a)a|b"):
+        assert "(Split + ByteLevel)" in fast_path(with_rule(Split(Regex(rule), "isolated"), plain)), rule
+
+    def model(vocab, merges=()):
+        core = Tokenizer(models.BPE(vocab, list(merges)))
+        core.pre_tokenizer = level
+        core.add_special_tokens([EOS])
+        return PreTrainedTokenizerFast(tokenizer_object=core, eos_token=EOS)
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    gaps = model({name: 7 * number + 3 for number, name in enumerate([*alphabet, "ab"])}, [("a", "b")])
+    assert fast_path(gaps) == "tiktoken" and same_ids(gaps, ["abc", f"é {EOS}", ""])
+    assert fast_path(model({})) == "tokenizers: some bytes have no token"
+
+
+def test_an_added_word_that_the_normalizer_writes_in_another_way(monkeypatch):
+    from tokenizers import normalizers
+    from tokenizers.pre_tokenizers import ByteLevel
+    ask_about(monkeypatch, range(0x400))
+    tokenizer = with_rule(ByteLevel(add_prefix_space=False), normalizer=normalizers.NFC())
+    tokenizer.add_tokens(["ne\u0301e"])
+    assert fast_path(tokenizer) == "tiktoken" and same_ids(tokenizer, ["n\u00e9e", "ne\u0301e", "xn\u00e9ex"])
+
+
+def test_a_tokenizer_that_cannot_be_kept_is_encoded_all_the_same(tokenizer):
+    class Slotted:
+        __slots__ = ("backend_tokenizer",)
+
+    class Unhashable:
+        __hash__ = None
+
+    for kind in (Slotted, Unhashable):
+        wrapped = kind()
+        wrapped.backend_tokenizer = tokenizer.backend_tokenizer
+        assert count_tokens(TEXTS[0], wrapped) == count_tokens(TEXTS[0], tokenizer)
+        assert fast_path(wrapped) == "tiktoken"
+
+
 def test_a_twin_that_fails_on_the_sample_is_not_used(monkeypatch):
     tokenizer = train_tokenizer(TEXTS, 320)
     monkeypatch.setattr(tokens._Twin, "_ids", lambda self, text: np.zeros(len(text.encode()), np.int32) + 5)
@@ -339,6 +438,9 @@ def test_token_counts(tokenizer):
     assert spelt["b"] == 1 and EOS not in spelt
     for none in (pa.array([], pa.list_(pa.int32())), pa.array([[], None], pa.large_list(pa.int64()))):
         assert set(token_counts(none, tokenizer)["count"].to_pylist()) == {0}
+    marked = train_tokenizer(TEXTS, 320)
+    marked.add_tokens(["<think>", "gears"])
+    assert {"gears"} == {"<think>", "gears"} & set(token_counts(ids, marked)["token"].to_pylist())
     with pytest.raises(ValueError, match="-1 to 5 came"): token_counts(pa.array([[5, -1]]), tokenizer)
 
 
