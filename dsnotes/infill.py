@@ -6,12 +6,13 @@
 __all__ = ['INFILL_TOKENS', 'InfillTokens', 'add_infill_tokens', 'infill_ids', 'infill', 'InfillView', 'show_infill',
            'join_infill', 'prove_infill']
 
-# %% ../nbs/34_infill.ipynb #740553f9
+# %% ../nbs/34_infill.ipynb #d1a9219d
 import hashlib
 import html
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 
 from .records import get_column, put_column, row_stage
 from .tokens import COLOURS, FastTokenizer, tokenize
+from .words import text_batches
 
 # %% ../nbs/34_infill.ipynb #4e1d675c
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ INFILL_TOKENS = {  # as the models' own tokenizers spell them
     "starcoder": InfillTokens("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
     "codellama": InfillTokens("▁<PRE>", "▁<SUF>", "▁<MID>")}
 
-# %% ../nbs/34_infill.ipynb #16864673
+# %% ../nbs/34_infill.ipynb #eef8c14b
 def add_infill_tokens(
     tokenizer:FastTokenizer, # Changed: it gets three control tokens, or makes control tokens of those that it has
     names:InfillTokens=INFILL_TOKENS["qwen"], # How they are spelt
@@ -47,7 +49,8 @@ def add_infill_tokens(
     before = len(tokenizer)
     tokenizer.add_special_tokens({"additional_special_tokens": wanted}, replace_extra_special_tokens=False)
     if added := len(tokenizer) - before:
-        warnings.warn(f"{added} tokens were added; resize the model's embeddings to {len(tokenizer)}", stacklevel=2)
+        told = f"{added} tokens were added; resize the model's embeddings to at least {len(tokenizer)}"
+        warnings.warn(told, stacklevel=2)
     return added
 
 # %% ../nbs/34_infill.ipynb #c8e76d38
@@ -113,27 +116,49 @@ def _assemble(
     lengths = np.append(np.diff(bounds), 0)[orders].sum(axis=1)  # list -1 is the empty one
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), taken.flatten())
 
-# %% ../nbs/34_infill.ipynb #258cc9ba
+# %% ../nbs/34_infill.ipynb #5aaf0d42
+_PIECE_BYTES = 4_000_000  # text cut at a time: the places of its characters take eight times as much
+
 def _encode_parts(
     texts:pa.ChunkedArray, # (n_rows,) strings
     draws:npt.NDArray[np.float64], # (n_rows, 2) where to cut
     modes:npt.NDArray[np.int64], # (n_rows,) as `_assemble` takes them
     tokenizer:FastTokenizer, # Who cuts into tokens
+    marks:tuple[int, int, int], # Ids that open prefix, suffix and middle
     options:dict[str, Any], # For `tokenize`
 )->pa.ChunkedArray: # (n_rows,) list<int32>
     "Each text cut, its parts tokenized each by itself, and put together."
-    starts = range(0, len(texts), 1000)
-    slices = [slice(start, start + 1000) for start in starts]
-    strings = [pa.concat_arrays(texts[rows].cast(pa.large_string()).chunks) for rows in slices]
-    cut = [_cut_texts(part, draws[rows], modes[rows] > 0) for part, rows in zip(strings, slices, strict=True)]
+    pieces = [piece.cast(pa.large_string()) for piece in text_batches(texts, _PIECE_BYTES)]
+    slices = [slice(*ends) for ends in pairwise(np.cumsum([0, *map(len, pieces)]))]
+    cut = [_cut_texts(piece, draws[rows], modes[rows] > 0) for piece, rows in zip(pieces, slices, strict=True)]
     parts = pa.table({"part": pa.chunked_array(cut, pa.large_string())})
     tokens = tokenize(parts, tokenizer, column="part", **options)["input_ids"]
-    chunks, place, marks = [], 0, infill_ids(tokenizer)
+    chunks, place = [], 0
     for part, rows in zip(cut, slices, strict=True):
         lists = pa.concat_arrays(tokens.slice(place, len(part)).chunks)
         chunks.append(_assemble(lists, modes[rows], marks))
         place += len(part)
     return pa.chunked_array(chunks, pa.list_(pa.int32()))
+
+# %% ../nbs/34_infill.ipynb #46a687b3
+def _leave_whole(
+    input_ids:pa.ChunkedArray, # (n_rows,) of all documents
+    texts:pa.ChunkedArray, # (n_rows,) strings
+    long:npt.NDArray[np.bool_], # (n_rows,) which documents shall not be cut after all
+    tokenizer:FastTokenizer, # Who cuts into tokens
+    options:dict[str, Any], # For `tokenize`
+)->pa.ChunkedArray: # (n_rows,) list<int32>
+    "The same ids, with those of `long` as `tokenize` makes them."
+    if not long.any(): return input_ids
+    table = pa.table({"text": texts.filter(pa.array(long))})
+    whole, chunks, row, used = tokenize(table, tokenizer, column="text", **options)["input_ids"], [], 0, 0
+    for chunk in input_ids.chunks:  # one at a time: a whole column may have more tokens than int32 offsets can say
+        here = long[row:row + len(chunk)]
+        both = pa.concat_arrays([chunk, *whole.slice(used, here.sum()).chunks])
+        places = np.where(here, len(chunk) + np.cumsum(here) - 1, np.arange(len(chunk)))
+        chunks.append(both.take(pa.array(places)))
+        row, used = row + len(chunk), used + int(here.sum())
+    return pa.chunked_array(chunks, input_ids.type)
 
 # %% ../nbs/34_infill.ipynb #80ee4f37
 def _checked_texts(table:pa.Table, column:str, shares:dict[str, float])->pa.ChunkedArray: # (n_rows,) strings
@@ -147,7 +172,7 @@ def _checked_texts(table:pa.Table, column:str, shares:dict[str, float])->pa.Chun
     if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type): return texts
     raise ValueError(f"column {column!r}: {texts.type} came, expected strings")
 
-# %% ../nbs/34_infill.ipynb #1a111f0c
+# %% ../nbs/34_infill.ipynb #018d5c6d
 @row_stage
 def infill(
     table:pa.Table, # Documents, with `id`
@@ -157,35 +182,21 @@ def infill(
     seed:int=0, # Another seed chooses and cuts differently
     column:str="formatted", # Which column holds the text
     max_tokens:int|None=None, # A document that would be longer is not cut: packing would part what belongs together
+    names:InfillTokens|None=None, # How the control tokens are spelt, when it is none of the known ways
     **options:Any, # Passed on to `tokenize`
 )->pa.Table: # The same rows with `input_ids` list<int32>, each ending in EOS, and `infill`: "psm", "spm" or null
     "In place of `tokenize`: some documents rearranged for infilling (Bavarian et al. 2022). Raises `ValueError`."
     texts = _checked_texts(table, column, {"rate": rate, "spm_rate": spm_rate})
-    infill_ids(tokenizer)
+    marks = infill_ids(tokenizer, names)
     draws = _draw(table["id"], seed)
     is_cut = (draws[:, 0] < rate) & (pc.utf8_length(texts).to_numpy() > 0)
     modes = np.where(is_cut, np.where(draws[:, 1] < spm_rate, 2, 1), 0)
-    input_ids = _encode_parts(texts, draws[:, 2:], modes, tokenizer, options)
+    input_ids = _encode_parts(texts, draws[:, 2:], modes, tokenizer, marks, options)
     if max_tokens is not None:
         long = (modes > 0) & (pc.list_value_length(input_ids).to_numpy() > max_tokens)
         input_ids, modes = _leave_whole(input_ids, texts, long, tokenizer, options), np.where(long, 0, modes)
-    names = pa.array([None, "psm", "spm"], pa.string()).take(pa.array(modes))
-    return put_column(put_column(table, "input_ids", input_ids), "infill", names)
-
-# %% ../nbs/34_infill.ipynb #2e8e5d15
-def _leave_whole(
-    input_ids:pa.ChunkedArray, # (n_rows,) of all documents
-    texts:pa.ChunkedArray, # (n_rows,) strings
-    long:npt.NDArray[np.bool_], # (n_rows,) which documents shall not be cut after all
-    tokenizer:FastTokenizer, # Who cuts into tokens
-    options:dict[str, Any], # For `tokenize`
-)->pa.ChunkedArray: # (n_rows,) list<int32>
-    "The same ids, with those of `long` as `tokenize` makes them."
-    if not long.any(): return input_ids
-    table = pa.table({"text": texts.filter(pa.array(long))})
-    whole = tokenize(table, tokenizer, column="text", **options)["input_ids"]
-    places = np.where(long, len(input_ids) + np.cumsum(long) - 1, np.arange(len(input_ids)))
-    return pa.chunked_array([*input_ids.chunks, *whole.chunks], input_ids.type).take(pa.array(places))
+    orders = pa.array([None, "psm", "spm"], pa.string()).take(pa.array(modes))
+    return put_column(put_column(table, "input_ids", input_ids), "infill", orders)
 
 # %% ../nbs/34_infill.ipynb #258e9017
 _Part = tuple[str, str]  # (which part: "prefix", "suffix", "middle", "prefix + middle" or "whole"; its text)
@@ -248,15 +259,17 @@ def join_infill(
     parts = dict(_read_parts(input_ids, tokenizer, names))
     return "".join(parts.get(name, "") for name in ("whole", "prefix", "prefix + middle", "middle", "suffix"))
 
-# %% ../nbs/34_infill.ipynb #d1f2266f
+# %% ../nbs/34_infill.ipynb #c60724e0
 def prove_infill(
     table:pa.Table, # Made by `infill`
     tokenizer:FastTokenizer, # The tokenizer it was made with
     column:str="formatted", # Which column holds the text
+    names:InfillTokens|None=None, # How its control tokens are spelt, when it is none of the known ways
 )->int: # How many documents are rearranged
     "Raises `ValueError` for the first row whose ids do not give its text back."
-    rows = zip(get_column(table, "input_ids").to_pylist(), get_column(table, column).to_pylist(), strict=True)
-    for row, (ids, text) in enumerate(rows):
-        if (came := join_infill(ids, tokenizer)) != text:
+    modes = get_column(table, "infill")
+    rows = zip(get_column(table, "input_ids"), get_column(table, column), strict=True)  # one row in memory at a time
+    for row, (ids, text) in enumerate((ids.as_py(), text.as_py()) for ids, text in rows):
+        if (came := join_infill(ids, tokenizer, names)) != text:
             raise ValueError(f"row {row}: {came[:60]!r} came back, expected {text[:60]!r}")
-    return table.num_rows - get_column(table, "infill").null_count
+    return table.num_rows - modes.null_count

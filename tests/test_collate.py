@@ -252,6 +252,38 @@ def test_the_proof_needs_to_know_the_pieces() -> None:
     assert prove_isolation(new_model(), one_for_all) < 1e-5  # position_ids of one row stand for all rows
 
 
+def test_the_limit_grows_with_the_logits() -> None:
+    """A real model's logits are large, and so are their rounding errors; a leak is larger still."""
+    model, batch = new_model(), PackedCollator()(ROWS)
+    with torch.no_grad(): model.lm_head.weight.mul_(1000)
+    assert prove_isolation(model, batch) > 1e-5
+    with pytest.raises(ValueError, match=r"expected at most 0$"): prove_isolation(model, batch, atol=0, rtol=0)
+    with pytest.raises(ValueError, match="logits differ"): prove_isolation(model, {"input_ids": batch["input_ids"]}, LENGTHS)
+
+
+def test_what_the_proof_is_given() -> None:
+    """No labels is as labels of None; pieces of nothing are refused; tensors are lengths, too."""
+    model, batch = new_model(), PackedCollator()(ROWS)
+    assert prove_isolation(model, {**batch, "labels": None}, [torch.tensor(row) for row in LENGTHS]) < 1e-5
+    with pytest.raises(ValueError, match="in pieces of at least 1"): prove_isolation(model, batch, [[0, *row] for row in LENGTHS])
+    assert same(PackedCollator()([{**row, "labels": None} for row in ROWS]),
+                PackedCollator()([{name: row[name] for name in ("input_ids", "seq_lengths")} for row in ROWS]))
+
+
+def test_other_memories() -> None:
+    """A sliding window stays with positions and is lost by a 4-D mask; Mamba's state goes over any border."""
+    from transformers import MambaConfig, MambaForCausalLM, MistralConfig, MistralForCausalLM
+    torch.manual_seed(0)
+    mistral = MistralForCausalLM(MistralConfig(
+        vocab_size=VOCAB, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, sliding_window=4,
+        num_key_value_heads=2, pad_token_id=1, bos_token_id=None, eos_token_id=0, initializer_range=0.2)).eval()
+    mamba = MambaForCausalLM(MambaConfig(vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, state_size=4, pad_token_id=1,
+                                         initializer_range=0.2)).eval()
+    assert prove_isolation(mistral, PackedCollator()(ROWS), LENGTHS) < 1e-5
+    for model, batch in ((mistral, PackedCollator(return_attention_mask=True)(ROWS)), (mamba, PackedCollator()(ROWS))):
+        with pytest.raises(ValueError, match="logits differ"): prove_isolation(model, batch, LENGTHS)
+
+
 def test_block_mask_by_hand() -> None:
     """Itself and what stands before it in its piece."""
     assert block_mask(torch.tensor([[0, 0, 1]])).int().tolist() == [[[[1, 0, 0], [0, 1, 0], [0, 1, 1]]]]
@@ -325,12 +357,15 @@ def test_trainer(case: str, expected: str, loaded: tuple[Any, Any], tmp_path: Pa
 @pytest.mark.parametrize(("case", "options", "expected"), [
     ("default", {}, "leaks"), ("packing", {"packing": True, "max_length": 48}, "leaks"),
     ("padding_free", {"padding_free": True, "max_length": None}, "isolated"),
-    ("ours", {"max_length": None}, "isolated"), ("ours, mask_first", {"max_length": None}, "isolated")])
+    ("ours", {"max_length": None}, "isolated"), ("ours, mask_first", {"max_length": None}, "isolated"),
+    ("ours, flash", {"max_length": None}, "isolated")])
 def test_sft_trainer(case: str, options: dict[str, Any], expected: str, loaded: tuple[Any, Any], tmp_path: Path) -> None:
     """TRL's SFTTrainer takes the saved data set as it is, and what it feeds is known."""
     from trl import SFTConfig, SFTTrainer
     tokenizer, train = loaded
-    collator = PackedCollator(mask_first="mask_first" in case) if "ours" in case else None
+    name = "flash_attention_2" if "flash" in case else "sdpa"
+    collator = PackedCollator(name, mask_first="mask_first" in case) if "ours" in case else None
+    if "flash" in case: train = train.filter(lambda row: -100 not in row["labels"])  # the others lose their padding
     def build(model: Any, train: Any, settings: dict[str, Any]) -> Any:
         return SFTTrainer(model, SFTConfig(**settings), train_dataset=train, processing_class=tokenizer, data_collator=collator)
     _, batches, verdict = three_steps(build, train, tmp_path, bf16=False, **options)
@@ -364,6 +399,17 @@ def test_rows_that_a_trainer_cut_are_noticed(saved: tuple[Any, Path], tmp_path: 
     with pytest.raises(ValueError, match="were the rows cut"): three_steps(build, train, tmp_path, max_length=32)
 
 
+@pytest.mark.parametrize("options", [{"packing": True, "max_length": 48}, {"padding_free": True, "max_length": None}])
+def test_sft_trainer_refuses_to_pack_what_we_collate(options: dict[str, Any], saved: tuple[Any, Path], tmp_path: Path) -> None:
+    """Its own packing would forget the pieces; with a collator that is given, it says no."""
+    from trl import SFTConfig, SFTTrainer
+    tokenizer, folder = saved
+    with pytest.raises(ValueError, match="custom data collator"):
+        SFTTrainer(new_model(), SFTConfig(output_dir=str(tmp_path), use_cpu=True, report_to=[], **options),
+                   train_dataset=load_from_disk(str(folder / "saved"))["train"], processing_class=tokenizer,
+                   data_collator=PackedCollator())
+
+
 def test_record_batches_lets_go() -> None:
     """After the block nothing is written down, and what was written is not the model's own memory."""
     model, batch = new_model(), PackedCollator()(ROWS)
@@ -371,4 +417,6 @@ def test_record_batches_lets_go() -> None:
     model(**batch)
     assert len(batches) == 1 and same(batches[0], batch) and batches[0]["input_ids"] is not batch["input_ids"]
     with record_batches(model) as batches: model(input_ids=batch["input_ids"])
+    with record_batches(model) as positional: model(batch["input_ids"], None)
+    assert set(positional[0]) == {"use_cache", "input_ids", "attention_mask"} and positional[0]["attention_mask"] is None
     assert batches[0]["use_cache"] is True  # the model's own default, which decides about isolation

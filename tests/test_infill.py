@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+import dsnotes.infill as room
 from dsnotes.infill import (INFILL_TOKENS, InfillTokens, add_infill_tokens, infill, infill_ids, join_infill, prove_infill,
                             show_infill)
 from dsnotes.pack import pack, unpack
@@ -189,6 +190,34 @@ def test_names_of_ones_own() -> None:
     for names in INFILL_TOKENS.values(): assert len(infill_ids(new_tokenizer(names))) == 3
     kept = tokenizer.all_special_tokens
     assert EOS in kept and "<before>" in kept
+
+
+def test_own_names_all_the_way() -> None:
+    """Names that are none of the known ways go through the stage and the proof."""
+    mine = InfillTokens("<before>", "<after>", "<gap>")
+    tokenizer = new_tokenizer(mine)
+    made = infill(table_of(CODE), tokenizer, rate=1.0, names=mine)
+    assert prove_infill(made, tokenizer, names=mine) == 2
+    with pytest.raises(ValueError, match="INFILL_TOKENS"): infill(table_of(CODE), tokenizer)
+    with pytest.raises(ValueError, match="'<fim_prefix>'"): infill(table_of(CODE), tokenizer, names=INFILL_TOKENS["starcoder"])
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_long_texts_are_cut_a_few_at_a_time(kind: pa.DataType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory depends on the bytes that are cut together, not on a thousand rows of any length; the ids do not."""
+    texts = [f"def f{number}():\n    return '{'é' * (10 + 2 * (number * 7 % 30))}'\n" for number in range(30)]
+    options = {"rate": 0.9, "max_tokens": 100}
+    expected = infill(table_of(texts, kind), TOKENIZER, **options)
+    seen, cut_texts = [], room._cut_texts
+    def noting(texts: Any, *rest: Any) -> Any:
+        seen.append(pc.sum(pc.binary_length(texts)).as_py())
+        return cut_texts(texts, *rest)
+    monkeypatch.setattr(room, "_cut_texts", noting)
+    monkeypatch.setattr(room, "_PIECE_BYTES", 300)
+    made = infill(table_of(texts, kind), TOKENIZER, **options)
+    assert made.equals(expected) and len(seen) > 5 and max(seen) <= 300
+    assert prove_infill(made, TOKENIZER) == 30 - made["infill"].null_count
+    assert 5 < made["infill"].null_count < 25  # some were left whole, some not
 
 
 def test_marks_in_disorder_are_refused() -> None:
