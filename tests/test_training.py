@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnotes.causal import causal_dataset
+from dsnotes.causal import causal_dataset, write_blocks
 from dsnotes.tokens import tokenize, train_tokenizer
 from dsnotes.training import (
     CURVE,
@@ -172,8 +174,39 @@ def test_what_cannot_be_trained_on_is_refused(tokenizer: Any, blocks: Any, model
     refused("^dataset: blocks of 32 tokens came, the model has places for 16", of=small_llama(tokenizer, 32, 1, block_size=16))
     refused("the model knows 0 to 257; take", of=small_llama(train_tokenizer(["a"], 260), 32, 1))
     refused("^dataset: every label is -100", blocks.map(lambda row: {"labels": [-100] * 32}))
+    refused("^dataset: every label is -100, or the first of its block", blocks.map(lambda row: {"labels": [5] + [-100] * 31}))
+    refused("^dataset: token -3 came, the model knows 0 to 299", blocks.map(lambda row: {"input_ids": [-3] * 32}))
+    refused("^threads: 0 came", threads=0)
+    for wrong in (blocks.to_iterable_dataset(), [blocks[0]]):
+        with pytest.raises(TypeError, match=r"^dataset: .* came, expected one split"): train_model(model, wrong, 10, progress=False)
     with torch.no_grad(): model.model.norm.weight.fill_(math.nan)
     with pytest.raises(RuntimeError, match=r"^step 1: the loss is nan"): train_model(model, blocks, 10, progress=False)
+
+
+def test_a_block_of_one_token_is_no_reason_to_stop(tokenizer: Any, model: Any) -> None:
+    """Nothing stands before its only token, so nothing is predicted there: a loss of it would be nan."""
+    table = pa.table({"id": [str(row) for row in range(33)], "url": [f"file:///{row}" for row in range(33)], "formatted": [""] * 33,
+                      "split": ["train"] * 33})
+    blocks = causal_dataset(table, tokenizer, 32, test_share=0.0)["train"]  # 33 EOS: a full block, and one of one token
+    assert [int((np.array(row["labels"]) != -100).sum()) for row in blocks] == [32, 1]
+    curve = train_model(model, blocks, 200, batch_size=1, progress=False)
+    assert set(np.diff([0, *curve["tokens"].to_pylist()])) == {31}
+
+
+def test_blocks_from_parquet_are_the_same_blocks(tokenizer: Any, tmp_path: Path) -> None:
+    """The shards that `write_blocks` leaves give the curve of `causal_dataset`; the caller's random numbers stay as they were."""
+    import datasets
+    table = pa.table({"id": [str(row) for row in range(len(TEXTS))], "url": [f"file:///{row}" for row in range(len(TEXTS))],
+                      "formatted": TEXTS, "split": ["train"] * len(TEXTS)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_blocks([table], tokenizer, tmp_path / "blocks", 32)
+        in_memory = causal_dataset(table, tokenizer, 32)["train"]
+    shards = datasets.load_dataset("parquet", data_files=str(tmp_path / "blocks" / "train-*.parquet"), cache_dir=str(tmp_path / "cache"))["train"]
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    curves = [train_model(small_llama(tokenizer, 32, 1, block_size=32), blocks, 600, 4, progress=False) for blocks in (in_memory, shards)]
+    assert curves[0].equals(curves[1]) and len(shards) == len(in_memory)
+    assert torch.equal(torch.get_rng_state(), state) and torch.get_num_threads() == threads
 
 
 @given(st.lists(st.integers(0, 40), max_size=8), st.integers(2, 12))
@@ -217,9 +250,13 @@ def test_nats_of_any_arrow_list(tokenizer: Any, model: Any) -> None:
         assert np.allclose(document_nats(model, other, 32), expected, rtol=1e-5)
     assert document_nats(model, ids.slice(0, 0), 32).tolist() == []
     for wrong, message in ((pa.array([[1], None]), "row 1: null came"), (pa.array(["a"]), "string came"), (pa.array([[1.0]]), "list<.*double> came"),
-                           (pa.array([[1, 10**6]]), "token 1000000 came, the model knows 0 to 299"), (pa.array([[1, None]]), "inside a list")):
+                           (pa.array([[1, 10**6]]), "token 1000000 came, the model knows 0 to 299"), (pa.array([[1, None]]), "inside a list"),
+                           (pa.array([[1, -1]]), "token -1 came, the model knows 0 to 299")):
         with pytest.raises(ValueError, match=f"^input_ids.*{message}"): document_nats(model, wrong, 32)
     with pytest.raises(ValueError, match=r"^block_size: 1 came"): document_nats(model, ids, 1)
+    for windows in (0, -1):  # range() goes nowhere with -1: all documents would cost their first token
+        with pytest.raises(ValueError, match=rf"^batch_size: {windows} came"): document_nats(model, ids, 32, windows)
+    with pytest.raises(ValueError, match=r"^threads: -1 came"): document_nats(model, ids, 32, threads=-1)
     with pytest.raises(ValueError, match="blocks of 65 tokens came, the model has places for 64"): document_nats(model, ids, 65)
 
 
@@ -235,6 +272,8 @@ def test_bits_a_byte(tokenizer: Any, model: Any) -> None:
     for none in ([], [""], pa.array([], pa.string())):
         with pytest.raises(ValueError, match=f"^texts: {len(none)} texts without a byte came"): loss_per_byte(model, tokenizer, none)
     with pytest.raises(TypeError, match="one string came"): loss_per_byte(model, tokenizer, "Oil")
+    for wrong, message in ((pa.array([1, 2]), "int64 came, expected strings"), (["Oil", None], "1 nulls came")):
+        with pytest.raises(ValueError, match=f"texts.*{message}"): loss_per_byte(model, tokenizer, wrong)
 
 
 def test_samples(tokenizer: Any, blocks: Any, model: Any) -> None:
@@ -254,6 +293,27 @@ def test_samples(tokenizer: Any, blocks: Any, model: Any) -> None:
     with pytest.raises(ValueError, match=r"^max_tokens: 64 after 1 came, the model has places for 64"): sample_text(model, tokenizer, "", 64)
     with pytest.raises(ValueError, match=r"^top_k: 0 came"): sample_text(model, tokenizer, "a", 1, top_k=0)
     with pytest.raises(ValueError, match=r"^max_tokens: -1 came"): sample_text(model, tokenizer, "a", -1)
+
+
+def test_a_sample_of_any_tokenizer_keeps_its_spaces() -> None:
+    """Tokenizers of the SentencePiece kind drop the space before the first token that they decode."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+    core = Tokenizer(models.WordLevel({"</s>": 0, "<unk>": 1, "▁Oil": 2, "▁the": 3, "▁chain": 4}, unk_token="<unk>"))
+    core.pre_tokenizer, core.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    words = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="</s>", unk_token="<unk>")
+    text = sample_text(small_llama(words, 32, 1, block_size=64), words, "Oil the", 8, seed=3)
+    assert len(words.tokenize(text)) > 2 and re.fullmatch(r"Oil the( Oil| the| chain)+", text)
+
+
+def test_a_model_of_nan_writes_nothing(tokenizer: Any, model: Any) -> None:
+    """Neither drawn nor greedy; and a temperature that is none is refused, while a very low one is greedy."""
+    assert sample_text(model, tokenizer, "Oil", 9, temperature=1e-300) == sample_text(model, tokenizer, "Oil", 9, temperature=0)
+    for temperature in (math.nan, -1.0, math.inf):
+        with pytest.raises(ValueError, match=r"^temperature: .* came"): sample_text(model, tokenizer, "Oil", 9, temperature=temperature)
+    with torch.no_grad(): model.model.norm.weight.fill_(math.nan)
+    for temperature in (0.0, 0.8):
+        with pytest.raises(RuntimeError, match="logits are nan"): sample_text(model, tokenizer, "Oil", 9, temperature=temperature)
 
 
 def test_a_sample_ends_at_eos(tokenizer: Any, model: Any) -> None:
@@ -290,9 +350,15 @@ def committed(name: str) -> dict[str, Any]:
 
 def test_the_lesson_shows_the_committed_results() -> None:
     """The numbers in the lesson are those in benchmarks/results."""
-    curve = [row for row in committed("train_causal")["curve"] if "held_out" in row]
+    rows = committed("train_causal")["curve"]
+    curve = [row for row in rows if "held_out" in row]
     expected = [(round(row["tokens"] / 1000), round(row["held_out"], 2)) for row in curve]
     assert [(thousands, held_out) for thousands, _, held_out in lesson_value("FULL")] == expected
+    begun, step, losses = 0.0, 0, []  # rows of the curve are means; weighted by their steps, they make the mean between two measurements
+    for row, before in zip(rows, [{"step": 0}, *rows], strict=False):
+        begun, step = begun + row["loss"] * (row["step"] - before["step"]), step + row["step"] - before["step"]
+        if "held_out" in row: losses, begun, step = [*losses, begun / step], 0.0, 0
+    assert [loss for _, loss, _ in lesson_value("FULL")] == pytest.approx(losses, abs=0.006)
     full, tuned = (committed(name)["checks"]["held-out bits a byte"] for name in ("train_causal", "finetune_smollm2"))
     rows = [full["lzma"], full["after"], tuned["before"], tuned["after"]]
     assert list(lesson_value("TUNED").values()) == [(round(row["handbook.test"], 2), round(row["library.test"], 2)) for row in rows]
