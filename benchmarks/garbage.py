@@ -98,9 +98,10 @@ def arm_texts(table: pa.Table) -> tuple[dict[str, list[str]], dict[str, Any]]:
     return arms, funnels
 
 
-def held_out_texts(table: pa.Table) -> dict[str, list[str]]:
-    """Both kinds of the held-out pages, one page a cluster: the raw text, and the true text (or, where nobody knows it, the cleaned one)."""
+def held_out_texts(table: pa.Table, most: int | None = None) -> dict[str, list[str]]:
+    """Both kinds of (so many of) the held-out pages, one a cluster: the raw text, and the true text (where nobody knows it, the cleaned one)."""
     single = table.filter(table["first"])
+    if most is not None: single = single.sort_by("id").slice(0, most)  # ids are hashes: a sample
     if "truth" in table.column_names: sound = [text for text in single["truth"].to_pylist() if text]
     else: sound = clean(single, curation_stages(languages=["en"], near=False))[0]["text"].to_pylist()
     return {"clean": sound, "raw": [text for text in single["raw"].to_pylist() if text]}
@@ -174,7 +175,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("text", nargs="?", type=Path, metavar="TEXT.parquet", help="documents with `text` (default: the practice site's pages)")
     for name, default, what in (("seeds", 3, "runs of each arm"), ("tokens", 400_000, "training tokens of each run"), ("threads", 1, "of the CPU"),
                                 ("vocab", 2048, "tokens of the vocabulary"), ("width", 128, "of the model"), ("layers", 3, "of the model"),
-                                ("block", 256, "tokens the model sees"), ("batch", 8, "blocks a step"), ("pages", None, "use only so many pages")):
+                                ("block", 256, "tokens the model sees"), ("batch", 8, "blocks a step"), ("pages", None, "use only so many pages"),
+                                ("held-out", None, "held-out pages to measure on at most")):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=3e-3, metavar="X", help="highest learning rate (default: %(default)s)")
     parser.add_argument("--test-share", type=float, default=0.15, metavar="X", help="share of the clusters held out (default: %(default)s)")
@@ -188,7 +190,7 @@ def main() -> None:
     options = parse_arguments()
     table = read_documents(options.text).slice(0, options.pages) if options.text else practice_pages(options.pages)
     train, test = split_pages(table, options.test_share)
-    (arms, funnels), held_out = arm_texts(train), held_out_texts(test)
+    (arms, funnels), held_out = arm_texts(train), held_out_texts(test, options.held_out)
     sizes = {name: {"texts": len(texts), "bytes": n_bytes(texts)} for name, texts in arms.items()}
     held_sizes = {name: {"texts": len(texts), "bytes": n_bytes(texts)} for name, texts in held_out.items()}
     print(f"pages: {train.num_rows} for training, {test.num_rows} held out\narms: {sizes}\nheld out: {held_sizes}", flush=True)

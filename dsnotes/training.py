@@ -279,14 +279,14 @@ def train_model(
         steps = _steps(model, _batches(dataset, batch_size, seed), tokens, learning_rate, bfloat16)
         return pa.Table.from_pylist(list(_record(steps, model, tokens, every, held_out, progress)), CURVE)
 
-# %% ../nbs/36_training.ipynb #b304ff53
+# %% ../nbs/36_training.ipynb #1d672078
 def _draw(logits:Tensor, temperature:float, top_k:int, draw:Any)->int:
     "One token id, drawn from the likeliest."
     import torch
     if logits.isnan().any(): raise RuntimeError("the model's logits are nan; did its training diverge?")
-    best = logits.topk(1 if temperature == 0 else min(top_k, len(logits)))
-    if temperature == 0: return int(best.indices[0])
-    return int(best.indices[torch.multinomial(torch.softmax((best.values - best.values[0]) / temperature, -1), 1, generator=draw)])
+    if temperature < 1e-6: return int(logits.argmax())  # divided by less, logits grow out of float32
+    best = logits.topk(min(top_k, len(logits)))
+    return int(best.indices[torch.multinomial(torch.softmax(best.values / temperature, -1), 1, generator=draw)])
 
 def _continue(model:CausalModel, ids:list[int], draw_next:Callable[[Tensor], int])->Iterator[int]:
     "Token after token, each from what the model makes of all before it; keys and values are kept, not made again."
