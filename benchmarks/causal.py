@@ -43,11 +43,11 @@ BLOCK = 2048
 
 
 def ours(path: Path, tokenizer: Any, grouped: bool = False) -> datasets.DatasetDict:
-    """Everything, from the file to the folder."""
+    """Everything, from the file to a folder beside it."""
     table = pq.read_table(path)
     if grouped: table = assign_split(group_documents(table))
     dataset = causal_dataset(table, tokenizer, BLOCK, column="text", workers=1)
-    with tempfile.TemporaryDirectory() as folder: save_dataset(dataset, Path(folder) / "dataset")
+    save_dataset(dataset, Path(tempfile.mkdtemp(dir=path.parent)) / "dataset")  # removed with the others, at the end
     return dataset
 
 
@@ -61,12 +61,12 @@ def run_clm(path: Path, tokenizer: Any) -> datasets.Dataset:
         blocks = {name: [ids[at:at + BLOCK] for at in range(0, total, BLOCK)] for name, ids in joined.items()}
         return {**blocks, "labels": list(blocks["input_ids"])}
 
-    with tempfile.TemporaryDirectory() as folder:
-        rows = datasets.Dataset.from_parquet(str(path), cache_dir=folder)
-        rows = rows.map(encode, batched=True, remove_columns=rows.column_names)
-        blocks = rows.map(group, batched=True)
-        blocks.save_to_disk(f"{folder}/dataset")
-        return datasets.Dataset.from_dict({"n": [blocks.num_rows]})  # the folder goes, and its files with it
+    folder = tempfile.mkdtemp(dir=path.parent)
+    rows = datasets.Dataset.from_parquet(str(path), cache_dir=folder)
+    rows = rows.map(encode, batched=True, remove_columns=rows.column_names)
+    blocks = rows.map(group, batched=True)
+    blocks.save_to_disk(f"{folder}/dataset")
+    return datasets.Dataset.from_dict({"n": [blocks.num_rows]})
 
 
 def raw(texts: list[str], tokenizer: Any, twin: bool) -> int:

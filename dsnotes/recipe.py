@@ -87,7 +87,7 @@ class Source:
 def _one_of(value:str, allowed:Iterable[str], place:str)->None:
     if value not in allowed: raise ValueError(f"{place}: {value!r} came, expected one of {', '.join(allowed)}")
 
-# %% ../nbs/70_recipe.ipynb #2cde37dc
+# %% ../nbs/70_recipe.ipynb #8468e4b1
 QUALITY: dict[str, tuple[Rule, ...]] = {
     "gopher-repetition": GOPHER_REPETITION, "gopher-quality": GOPHER_QUALITY, "c4": C4, "fineweb": FINEWEB}
 
@@ -108,7 +108,7 @@ class Recipe:
     redact: bool = True  # whether personal data become placeholders
     vocab_size: int = 8192  # tokens
     block_size: int = 2048  # tokens a row
-    strategy: str = "bfd_split"  # how documents are packed: "bfd_split", "concat", or "bfd", which cuts off what is too long
+    strategy: str = "bfd_split"  # how documents are packed: "bfd_split", "concat", or "bfd", which cuts documents off
     infill: float = 0.0  # share of the documents that are rearranged for fill-in-the-middle; for code
     test_share: float = 0.1  # share of the source pages that go to the test split
     qa: bool = True  # whether to build the question-answering dataset
@@ -324,7 +324,7 @@ def count_values(
     counted = table.group_by(list(columns)).aggregate([([], "count_all")]).rename_columns([*columns, "documents"])
     return counted.sort_by([("documents", "descending"), *[(name, "ascending") for name in columns]])
 
-# %% ../nbs/70_recipe.ipynb #84f7eb01
+# %% ../nbs/70_recipe.ipynb #3b9d0287
 CARD = """---
 {front}
 ---
@@ -352,8 +352,8 @@ Every dropped document, with its reason, is in `dropped.parquet`.
 {contents}
 
 `causal/` has padded blocks with `labels` (-100 on padding) and `position_ids` that restart at each document. Give a
-model these and no attention mask, with `use_cache=False`, and no document sees another.{infill} `qa/` has questions in
-SQuAD v2's form. `train` and `test` share no source page and no near-duplicate. The tokenizer is in `tokenizer/`.
+model these and no attention mask, with `use_cache=False`, and no document sees another.{infill} `qa/` has questions
+in SQuAD v2's form. `train` and `test` share no source page and no near-duplicate. The tokenizer is in `tokenizer/`.
 
 ```python
 import datasets
