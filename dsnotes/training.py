@@ -298,7 +298,7 @@ def _continue(model:CausalModel, ids:list[int], draw_next:Callable[[Tensor], int
         cache, ids = answer.past_key_values, [draw_next(answer.logits[0, -1].float())]
         yield ids[0]
 
-# %% ../nbs/36_training.ipynb #f220ea55
+# %% ../nbs/36_training.ipynb #f0530032
 def sample_text(
     model:CausalModel, # Any causal model
     tokenizer:FastTokenizer, # Its own tokenizer
@@ -310,17 +310,16 @@ def sample_text(
 )->str: # The prompt and what follows
     "A text as the model would go on. Raises `ValueError` when it would be longer than the model can look."
     import torch
-    if max_tokens < 0: raise ValueError(f"max_tokens: {max_tokens} came, expected 0 or more")
-    if top_k < 1: raise ValueError(f"top_k: {top_k} came, expected at least 1 token")
-    if not 0 <= temperature < math.inf: raise ValueError(f"temperature: {temperature} came, expected 0 or more")
-    eos = tokenizer.eos_token_id
-    ids = tokenize(pa.table({"formatted": [prompt]}), tokenizer)["input_ids"][0].as_py()[:-1] or [eos]
+    for name, value, least in (("max_tokens", max_tokens, 0), ("top_k", top_k, 1), ("temperature", temperature, 0)):
+        if not least <= value < math.inf: raise ValueError(f"{name}: {value} came, expected at least {least}")
+    ids = tokenize(pa.table({"formatted": [prompt]}), tokenizer)["input_ids"][0].as_py()
+    ids, eos = ids[:-1] or ids, ids[-1]
     if len(ids) + max_tokens > (room := getattr(model.config, "max_position_embeddings", math.inf)):
         raise ValueError(f"max_tokens: {max_tokens} after {len(ids)} came, the model has places for {room}")
     draw = partial(_draw, temperature=temperature, top_k=top_k, draw=torch.Generator().manual_seed(seed))
     with _mode(model, training=False):
         drawn = islice(_continue(model, ids, draw), max_tokens)
         new = list(takewhile(lambda token: token != eos, drawn))
-    begun, whole = (str(tokenizer.decode(part, skip_special_tokens=True, clean_up_tokenization_spaces=False))
-                    for part in (ids, ids + new))
+    decode = partial(tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    begun, whole = str(decode(ids)), str(decode(ids + new))
     return prompt + whole[len(begun):]  # together: some tokenizers drop the space before a first token
