@@ -12,7 +12,6 @@ give the ratio of the documents.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from timing import argument_parser, write_result
+from timing import argument_parser, peak, write_result
 
 from dsnotes.near import cluster_signatures, write_signatures
 
@@ -64,12 +63,6 @@ def run(n: int) -> dict[str, float]:
             "dropped": n - (pc.sum(found["kept"]).as_py() or 0), "planted": len(copies),
             "planted_found": int((clusters[copies] == clusters[copies - 1]).sum()) if n else 0,
             "seconds_writing": round(written - begin, 2), "seconds_clustering": round(time.process_time() - written, 2)}
-
-
-def peak() -> float:
-    """Megabytes; Linux counts in KiB, macOS in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
 def main() -> None:

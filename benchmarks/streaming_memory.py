@@ -12,8 +12,6 @@ something of every document would grow by as much; one that does not, stays.
 """
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from timing import argument_parser, write_result
+from timing import argument_parser, peak, write_result
 
 from dsnotes.causal import write_blocks
 from dsnotes.tokens import fast_path, train_tokenizer
@@ -44,12 +42,6 @@ def joined(pieces: pa.StringArray, lengths: np.ndarray, by: str) -> pa.StringArr
     """So many pieces a text."""
     bounds = pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
     return pc.binary_join(pa.ListArray.from_arrays(bounds, pieces), by)
-
-
-def peak() -> float:
-    """Megabytes; Linux counts in KiB, macOS in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
 def batches(sentences: pa.StringArray, megabytes: float, seen: list[dict[str, Any]]) -> Iterator[pa.Table]:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: tasks that run in turns, medians and ratios, and a small result file.
+"""What the benchmarks share: tasks that run in turns, medians and ratios, peak memory, and a small result file.
 
 A speed says little about another machine, or about this machine an hour later. A ratio says much, when both sides did the
 same work on the same data, in one process, in turns. So every benchmark here goes like this:
@@ -16,12 +16,17 @@ import json
 import os
 import platform
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from dsnotes.records import atomic_path
+
+PACKAGES = ("dsnotes", "torch", "transformers", "datasets", "tokenizers", "pyarrow", "numpy")  # what a training depends on
 
 
 def run_rounds(
@@ -76,6 +81,13 @@ def show_times(
     return "\n".join(lines)
 
 
+def peak() -> float:  # Megabytes
+    """The most memory that this process has had so far (resident set), as the operating system tells it."""
+    import resource  # not on Windows
+    unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB, macOS in bytes
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
 def versions(
     packages: Iterable[str],  # Names of installed distributions
 ) -> dict[str, str]:  # Their versions; "not installed" where one is missing
@@ -85,6 +97,21 @@ def versions(
         try: found[name] = metadata.version(name)
         except metadata.PackageNotFoundError: found[name] = "not installed"
     return found
+
+
+def write_json(
+    path: str | Path,  # Where the result goes
+    result: Mapping[str, Any],  # What was found; Python, system and versions are added
+    packages: Iterable[str] = PACKAGES,  # Distributions whose versions matter
+) -> Path:  # The path written
+    """A result file, whole or not at all. Raises `ValueError` if it would name this machine or a home."""
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    about = {"python": platform.python_version(), "system": system, "versions": versions(packages)}
+    text = json.dumps({**result, **about}, indent=2, ensure_ascii=False) + "\n"
+    for private in filter(None, (platform.node(), str(Path.home()), str(Path.cwd()))):
+        if re.search(rf"(?<!\w){re.escape(private)}(?!\w)", text): raise ValueError(f"result: it would say {private!r}")
+    with atomic_path(path) as temporary: temporary.write_text(text, encoding="utf-8")
+    return Path(path)
 
 
 def write_result(
@@ -102,15 +129,8 @@ def write_result(
         "benchmark": Path(path).stem, "work": dict(work), "checks": dict(checks), "rounds": rounds,
         "median_seconds": {name: round(seconds, 4) for name, seconds in medians(times).items()},
         f"times_as_long_as_{ours}": {name: round(ratio, 2) for name, ratio in ratios(times, ours).items()},
-        "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": versions(packages),
     }
-    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-    for private in filter(None, (platform.node(), str(Path.home()), str(Path.cwd()))):
-        if re.search(rf"(?<!\w){re.escape(private)}(?!\w)", text): raise ValueError(f"result: it would say {private!r}")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text, encoding="utf-8")
-    return Path(path)
+    return write_json(path, result, packages)
 
 
 def argument_parser(

@@ -14,14 +14,12 @@ from __future__ import annotations
 import argparse
 import lzma
 import time
-import warnings
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from garbage import n_bytes, practice_pages, read_documents, split_pages, write_json
+from garbage import PACKAGES, about_work, count_labels, load_pages, n_bytes, split_pages, training_parser, write_json
 
 from dsnotes.causal import causal_dataset
 from dsnotes.curate import clean, curation_stages
@@ -31,15 +29,10 @@ from dsnotes.training import count_parameters, loss_per_byte, sample_text, small
 PROMPTS = ("Return the", "Return True if", "This module", "To change the tyre,", "#")  # no space at the end: tokens begin with theirs
 
 
-def load_pages(path: Path | None, pages: int | None) -> pa.Table:
-    """Documents, the practice site's unless a file is given."""
-    return read_documents(path).slice(0, pages) if path else practice_pages(pages)
-
-
 def training_texts(train: pa.Table) -> pa.Table:
     """The cleaned training pages, as `causal_dataset` takes them."""
     kept = clean(train, curation_stages(languages=["en"]))[0].select(["id", "url", "text"])
-    return kept.rename_columns(["id", "url", "formatted"]).append_column("split", pa.array(["train"] * kept.num_rows, pa.string()))
+    return kept.rename_columns(["id", "url", "formatted"])
 
 
 def held_out_by_source(test: pa.Table, most_bytes: int) -> dict[str, list[str]]:
@@ -54,16 +47,9 @@ def held_out_by_source(test: pa.Table, most_bytes: int) -> dict[str, list[str]]:
     return {source: chosen for source, chosen in found.items() if chosen}
 
 
-def make_blocks(table: pa.Table, tokenizer: Any, block_size: int) -> Any:
-    """The blocks of a table whose rows are all for training."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there is only train, as we want it
-        return causal_dataset(table, tokenizer, block_size)["train"]
-
-
 def about_blocks(texts: pa.Table, blocks: Any) -> dict[str, Any]:
     """How many tokens there are to learn from, and how long they are."""
-    n_tokens = int(pc.sum(pc.not_equal(pc.list_flatten(blocks.with_format("arrow")[:]["labels"]), -100)).as_py())
+    n_tokens = count_labels(blocks)
     return {"tokens": n_tokens, "blocks": len(blocks), "bytes a token": round(n_bytes(texts["formatted"].to_pylist()) / n_tokens, 3)}
 
 
@@ -103,49 +89,55 @@ def thin_curve(curve: pa.Table, points: int) -> list[dict[str, Any]]:
     return thin
 
 
-def parse_arguments() -> argparse.Namespace:
-    """What is trained, on what, how long."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", nargs="?", type=Path, metavar="TEXT.parquet", help="documents with `text` (default: the practice site's pages)")
-    for name, default, what in (("tokens", 1_500_000, "training tokens"), ("threads", 1, "of the CPU"), ("seed", 0, "of start and order"),
-                                ("vocab", 2048, "tokens of the vocabulary"), ("width", 128, "of the model"), ("layers", 4, "of the model"),
-                                ("block", 256, "tokens the model sees"), ("batch", 8, "blocks a step"), ("pages", None, "use only so many pages"),
-                                ("held-out", 60_000, "characters measured, of each source"), ("sample", 80, "tokens of a sample")):
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=3e-3, metavar="X", help="highest learning rate (default: %(default)s)")
-    parser.add_argument("--test-share", type=float, default=0.15, metavar="X", help="share of the clusters held out (default: %(default)s)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the result here, as JSON (default: only print it)")
-    return parser.parse_args()
+def read_pages(options: argparse.Namespace) -> tuple[dict[str, int], pa.Table, dict[str, list[str]]]:
+    """(how many pages there are of each kind, the training texts, the held-out texts by source)."""
+    train, test = split_pages(load_pages(options.text, options.pages), options.test_share)
+    texts = training_texts(train)
+    sizes = {"training": train.num_rows, "cleaned": texts.num_rows, "held out": test.num_rows}
+    return sizes, texts, held_out_by_source(test, options.held_out)
+
+
+def learn(
+    model: Any, tokenizer: Any, texts: pa.Table, held_out: dict[str, list[str]], options: argparse.Namespace, /, **measured: Any,
+) -> tuple[dict[str, Any], pa.Table]:
+    """(the checks: sizes, and losses and samples before and after; the curve). `measured`: as `train_model` takes it."""
+    blocks = causal_dataset(texts, tokenizer, options.block, test_share=0)["train"]
+    about, parameters = about_blocks(texts, blocks), count_parameters(model)
+    print(f"{texts.num_rows} pages, {about['tokens']:,} tokens in {about['blocks']} blocks; {parameters:,} parameters", flush=True)
+    def measure() -> tuple[dict[str, float], dict[str, str]]:
+        return by_source(model, tokenizer, held_out, options.block, options.threads), samples(model, tokenizer, options.sample)
+    before, first = measure()
+    print(f"before: {before}", flush=True)
+    start = time.process_time()
+    curve = train_model(model, blocks, options.tokens, options.batch, options.learning_rate, options.seed, threads=options.threads,
+                        bfloat16=True, **measured)
+    seconds = round(time.process_time() - start, 1)
+    after, last = measure()
+    return {**about, "parameters": parameters, "epochs": round(options.tokens / about["tokens"], 2),
+            "held-out bytes": {name: n_bytes(chosen) for name, chosen in held_out.items()},
+            "held-out bits a byte": {"before": before, "after": after}, "samples": {"before": first, "after": last}, "CPU seconds": seconds}, curve
+
+
+def report(result: dict[str, Any], options: argparse.Namespace, packages: Iterable[str] = PACKAGES) -> None:
+    """Prints the checks, and writes all of the result if a file was named."""
+    for name, value in result["checks"].items(): print(f"{name}: {value}")
+    if options.out: print(f"written: {write_json(options.out, result, packages).name}")
 
 
 def main() -> None:
     """Trains, measures, samples, prints and perhaps writes."""
-    options = parse_arguments()
-    train, test = split_pages(load_pages(options.text, options.pages), options.test_share)
-    texts, held_out = training_texts(train), held_out_by_source(test, options.held_out)
+    options = training_parser(
+        __doc__, 3e-3, ("tokens", 1_500_000, "training tokens"), ("seed", 0, "of start and order"), ("vocab", 2048, "tokens of the vocabulary"),
+        ("width", 128, "of the model"), ("layers", 4, "of the model"), ("batch", 8, "blocks a step"),
+        ("held-out", 60_000, "characters measured, of each source"), ("sample", 80, "tokens of a sample")).parse_args()
+    sizes, texts, held_out = read_pages(options)
     tokenizer = train_tokenizer(texts["formatted"], options.vocab)
-    blocks = make_blocks(texts, tokenizer, options.block)
     model = small_llama(tokenizer, options.width, options.layers, block_size=options.block, seed=options.seed)
-    n_tokens = about_blocks(texts, blocks)["tokens"]
-    print(f"{texts.num_rows} pages, {n_tokens:,} tokens in {len(blocks)} blocks; {count_parameters(model):,} parameters", flush=True)
-    before, first = by_source(model, tokenizer, held_out, options.block, options.threads), samples(model, tokenizer, options.sample)
     everything = [text for chosen in held_out.values() for text in chosen]
-    start = time.process_time()
-    measure = partial(loss_per_byte, tokenizer=tokenizer, texts=everything, block_size=options.block, threads=options.threads)
-    curve = train_model(model, blocks, options.tokens, options.batch, options.learning_rate, options.seed, held_out=measure, every=0.05,
-                        threads=options.threads, bfloat16=True)
-    seconds = round(time.process_time() - start, 1)
-    after, last = by_source(model, tokenizer, held_out, options.block, options.threads), samples(model, tokenizer, options.sample)
-    checks = {"pages": {"training": train.num_rows, "cleaned": texts.num_rows, "held out": test.num_rows}, **about_blocks(texts, blocks),
-              "parameters": count_parameters(model), "epochs": round(options.tokens / n_tokens, 2),
-              "held-out bytes": {name: n_bytes(chosen) for name, chosen in held_out.items()},
-              "held-out bits a byte": {"before": before, "after": after, "lzma": lzma_bits(texts["formatted"].to_pylist(), held_out)},
-              "samples": {"before": first, "after": last}, "CPU seconds": seconds}
-    for name, value in checks.items(): print(f"{name}: {value}")
-    if options.out:
-        work = {name: value for name, value in vars(options).items() if name not in ("out", "text", "pages")}
-        work |= {"from": options.text.name if options.text else "the practice site", "bfloat16": True}
-        write_json(options.out, {"benchmark": "train_causal", "work": work, "checks": checks, "curve": thin_curve(curve, 100)})
+    loss = partial(loss_per_byte, tokenizer=tokenizer, texts=everything, block_size=options.block, threads=options.threads)
+    checks, curve = learn(model, tokenizer, texts, held_out, options, held_out=loss, every=0.05)
+    checks["held-out bits a byte"]["lzma"] = lzma_bits(texts["formatted"].to_pylist(), held_out)
+    report({"benchmark": "train_causal", "work": about_work(options), "checks": {"pages": sizes, **checks}, "curve": thin_curve(curve, 100)}, options)
 
 
 if __name__ == "__main__":

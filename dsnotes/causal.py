@@ -6,7 +6,7 @@
 __all__ = ['SPLITS', 'AT_ONCE', 'DatasetDict', 'source_page', 'assign_split', 'group_documents', 'pad_blocks', 'causal_dataset',
            'prove_blocks', 'save_dataset', 'write_blocks']
 
-# %% ../nbs/33_causal.ipynb #2d28980e
+# %% ../nbs/33_causal.ipynb #44fe6861
 import hashlib
 import os
 import shutil
@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from .dedup import duplicate_clusters
 from .near import FINEWEB_MINHASH, MinHash, join_pairs, near_duplicate_clusters
-from .pack import pack, pack_batches
+from .pack import Pieces, order_pieces, pack, pack_batches, piece_positions
 from .records import get_column, live_texts, put_column, row_stage, table_stage
 from .tokens import FastTokenizer, tokenize
 
@@ -142,7 +142,7 @@ def pad_blocks(
     starts = range(0, max(blocks.num_rows, 1), rows)
     return pa.concat_tables([_padded(blocks.slice(start, rows), block_size, pad_id) for start in starts])
 
-# %% ../nbs/33_causal.ipynb #bf5bc9d7
+# %% ../nbs/33_causal.ipynb #2b1bf015
 def _padded(blocks:pa.Table, block_size:int, pad_id:int)->pa.Table:
     "What `pad_blocks` says, for a few blocks."
     n_tokens = pc.list_value_length(blocks["input_ids"]).to_numpy()
@@ -152,7 +152,7 @@ def _padded(blocks:pa.Table, block_size:int, pad_id:int)->pa.Table:
     seq_lengths = _padded_lengths(blocks["seq_lengths"], block_size - n_tokens)
     return pa.table({
         "input_ids": _rows(input_ids), "labels": _rows(np.where(is_token, input_ids, np.int32(-100))),
-        "position_ids": _rows(_positions(seq_lengths.values.to_numpy()).reshape(is_token.shape)),
+        "position_ids": _rows(piece_positions(seq_lengths.values.to_numpy()).reshape(is_token.shape)),
         "seq_lengths": seq_lengths,
         "document_index": blocks["document_index"], "document_offset": blocks["document_offset"]})
 
@@ -165,12 +165,7 @@ def _padded_lengths(seq_lengths:pa.ChunkedArray, padding:npt.NDArray[np.int64])-
     padded = np.insert(lengths, ends[has], padding[has])
     return pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(padded, pa.int32()))
 
-# %% ../nbs/33_causal.ipynb #51ac44ec
-def _positions(lengths:npt.NDArray[Any])->npt.NDArray[np.int32]: # (n_tokens,)
-    "0, 1, 2 … in each piece."
-    starts = (np.cumsum(lengths) - lengths).astype(np.int32)
-    return np.arange(lengths.sum(), dtype=np.int32) - np.repeat(starts, lengths)
-
+# %% ../nbs/33_causal.ipynb #b413be38
 def _rows(values:npt.NDArray[Any])->pa.ListArray: # (n_rows, n_columns) -> n_rows lists
     "A matrix as an Arrow list array, without a Python object for any value."
     bounds = np.arange(len(values) + 1) * values.shape[1]
@@ -290,10 +285,8 @@ def _prove(blocks:dict[str, pa.Table], rows:pa.Table, tokenizer:FastTokenizer, s
     for name, part in blocks.items(): _prove_tokens(name, part, pieces[name], tokens, begins, _pad_id(tokenizer))
     return int((n_ids - wanted).sum())
 
-# %% ../nbs/33_causal.ipynb #ce4f8727
-_Pieces = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]  # (row, offset, length) of each
-
-def _pieces(name:str, blocks:pa.Table, n_rows:int)->_Pieces:
+# %% ../nbs/33_causal.ipynb #6092efe9
+def _pieces(name:str, blocks:pa.Table, n_rows:int)->Pieces:
     "The pieces in padded blocks; padding is of row `n_rows`. Raises `ValueError` where they do not fill the blocks."
     width, at = _width(name, blocks, "input_ids"), pc.list_value_length(blocks["seq_lengths"]).to_numpy()
     lengths = pc.list_flatten(blocks["seq_lengths"]).to_numpy()
@@ -310,27 +303,20 @@ def _pieces(name:str, blocks:pa.Table, n_rows:int)->_Pieces:
     if (last := rows.max(initial=-1)) >= n_rows:
         raise ValueError(f"{name}: it holds row {last}, expected none after row {n_rows - 1}")
     places = np.cumsum(at - spare)[spare > 0]
-    return np.insert(rows, places, n_rows), np.insert(offsets, places, 0), lengths
+    return Pieces(np.insert(rows, places, n_rows), np.insert(offsets, places, 0), lengths)
 
-# %% ../nbs/33_causal.ipynb #e2819d2d
-def _prove_pieces(name:str, pieces:_Pieces, wanted:npt.NDArray[np.int64])->npt.NDArray[np.bool_]: # (n_rows + 1,)
+# %% ../nbs/33_causal.ipynb #9c1453c1
+def _prove_pieces(name:str, pieces:Pieces, wanted:npt.NDArray[np.int64])->npt.NDArray[np.bool_]: # (n_rows + 1,)
     "Which rows are in this split; `ValueError` unless their pieces lie end to end, from 0 to the length wanted."
-    order = np.lexsort(pieces[1::-1])
-    rows, offsets, lengths = (each[order] for each in pieces)
-    totals = np.bincount(rows, lengths, minlength=len(wanted)).astype(np.int64)
-    expected = np.cumsum(lengths) - lengths - (np.cumsum(totals) - totals)[rows]
-    is_row = rows < len(wanted) - 1
-    if (wrong := np.flatnonzero((expected != offsets) & is_row)).size:
-        came = f"a piece starts at token {offsets[wrong[0]]}"
-        raise ValueError(f"{name}, row {rows[wrong[0]]}: {came}, expected {expected[wrong[0]]}")
-    totals[-1] = 0  # padding
+    is_row = pieces.documents < len(wanted) - 1  # no padding
+    _, totals = order_pieces(pieces.select(is_row), len(wanted), f"{name}, row")
     if (wrong := np.flatnonzero((totals != wanted) & (totals > 0))).size:
         row = wrong[0]
         raise ValueError(f"{name}, row {row}: {totals[row]} of its tokens came, expected {wanted[row]}")
     return totals > 0
 
-# %% ../nbs/33_causal.ipynb #8d131352
-def _prove_tokens(name:str, blocks:pa.Table, pieces:_Pieces, tokens:npt.NDArray[Any], begins:npt.NDArray[Any],
+# %% ../nbs/33_causal.ipynb #f19637bd
+def _prove_tokens(name:str, blocks:pa.Table, pieces:Pieces, tokens:npt.NDArray[Any], begins:npt.NDArray[Any],
                   pad_id:int)->None:
     "Raises `ValueError` unless the blocks come out the same when they are built of the table's tokens once more."
     at_once = max(AT_ONCE // len(blocks["input_ids"][0]), 1)
@@ -338,8 +324,8 @@ def _prove_tokens(name:str, blocks:pa.Table, pieces:_Pieces, tokens:npt.NDArray[
     for first in range(0, blocks.num_rows, at_once):
         part = blocks.slice(first, at_once)
         some = slice(bounds[first], bounds[first + part.num_rows])
-        rows, offsets, lengths = (each[some] for each in pieces)
-        positions, is_token = _positions(lengths), np.repeat(rows < len(begins) - 1, lengths)
+        rows, offsets, lengths = pieces.select(some)
+        positions, is_token = piece_positions(lengths), np.repeat(rows < len(begins) - 1, lengths)
         places = np.repeat(begins[rows] + offsets, lengths) + positions
         ids = np.where(is_token, tokens.take(places, mode="clip"), pad_id)
         _compare(f"{name}, block", first, part, "input_ids", ids)

@@ -6,7 +6,7 @@
 __all__ = ['INFILL_TOKENS', 'InfillTokens', 'add_infill_tokens', 'infill_ids', 'infill', 'InfillView', 'show_infill',
            'join_infill', 'prove_infill']
 
-# %% ../nbs/34_infill.ipynb #d1a9219d
+# %% ../nbs/34_infill.ipynb #e68b9aa9
 import hashlib
 import html
 import warnings
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .records import get_column, put_column, row_stage
-from .tokens import COLOURS, FastTokenizer, tokenize
+from .tokens import COLOURS, FastTokenizer, text_column, tokenize
 from .words import text_batches
 
 # %% ../nbs/34_infill.ipynb #4e1d675c
@@ -160,17 +160,14 @@ def _leave_whole(
         row, used = row + len(chunk), used + int(here.sum())
     return pa.chunked_array(chunks, input_ids.type)
 
-# %% ../nbs/34_infill.ipynb #80ee4f37
+# %% ../nbs/34_infill.ipynb #717f0eae
 def _checked_texts(table:pa.Table, column:str, shares:dict[str, float])->pa.ChunkedArray: # (n_rows,) strings
     "The texts to cut, or the `ValueError` that says which argument or row is wrong."
     for name, share in shares.items():
         if not 0 <= share <= 1: raise ValueError(f"{name}: {share} came, expected a share from 0 to 1")
-    for name in ("id", column):
-        if nulls := get_column(table, name).null_count:
-            raise ValueError(f"column {name!r}: {nulls} nulls came, expected a value in every row")
-    texts = table[column]
-    if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type): return texts
-    raise ValueError(f"column {column!r}: {texts.type} came, expected strings")
+    if nulls := get_column(table, "id").null_count:
+        raise ValueError(f"column 'id': {nulls} nulls came, expected a value in every row")
+    return text_column(table, column)
 
 # %% ../nbs/34_infill.ipynb #018d5c6d
 @row_stage

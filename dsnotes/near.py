@@ -7,11 +7,11 @@ __all__ = ['FINEWEB_MINHASH', 'shingle_hashes', 'MinHash', 'sketch', 'choose_ban
            'pair_similarity', 'join_pairs', 'near_duplicate_clusters', 'drop_near_duplicates', 'write_signatures',
            'cluster_signatures']
 
-# %% ../nbs/28_near.ipynb #7cb625cf
+# %% ../nbs/28_near.ipynb #cbb22e89
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from .dedup import rank_rows, row_ids
 from .records import atomic_path, live_texts, mark_dropped, table_stage
-from .words import find_plain_words, hash_ngrams, hash_words, read_codes, text_batches
+from .words import find_plain_words, hash_ngrams, hash_words, map_ordered, read_codes, text_batches
 
 # %% ../nbs/28_near.ipynb #f2f7bb8a
 def shingle_hashes(
@@ -127,22 +127,16 @@ def _signatures(texts:pa.StringArray, minhash:MinHash)->np.ndarray: # (n_texts, 
     signatures[filled, 1:] = (rows[filled] * odd).sum(axis=2, dtype=np.uint64)
     return signatures
 
-# %% ../nbs/28_near.ipynb #ad5fd847
-def _map_ordered(work:Callable[[Any], Any], pieces:Iterable[Any], workers:int)->Iterator[Any]:
-    "`work` of every piece, in order; processes are never more than two pieces ahead, so that memory stays bounded."
+# %% ../nbs/28_near.ipynb #94c05e44
+def _map_processes(work:Callable[[Any], Any], pieces:Iterable[Any], workers:int)->Iterator[Any]:
+    "`work` of every piece, in order; by this process if one is all there is."
     if workers < 1: raise ValueError(f"workers: {workers} came, expected at least 1 process")
-    if workers == 1:
-        yield from map(work, pieces)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:  # Arrow has threads: no fork
-        waiting: deque[Any] = deque()
-        for piece in pieces:
-            whole = piece.take(pa.array(np.arange(len(piece))))  # a slice would be sent with its whole buffer
-            waiting.append(pool.submit(work, whole))
-            if len(waiting) > 2 * workers: yield waiting.popleft().result()
-        while waiting: yield waiting.popleft().result()
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None  # threads: no fork
+    if pool:  # a slice would be sent with its whole buffer
+        pieces = (piece.take(pa.array(np.arange(len(piece)))) for piece in pieces)
+    with pool or nullcontext(): yield from map_ordered(work, pieces, pool, 2 * workers)
 
-# %% ../nbs/28_near.ipynb #a22ea6da
+# %% ../nbs/28_near.ipynb #0a3122c2
 def signatures(
     texts:pa.Array|pa.ChunkedArray, # Texts; null allowed
     minhash:MinHash=FINEWEB_MINHASH, # How they are compared
@@ -153,7 +147,7 @@ def signatures(
     pieces = text_batches(texts)
     found = [np.zeros((0, 1 + minhash.bands), np.uint64)]
     with tqdm(total=len(texts), unit="texts", desc="signatures", disable=not progress) as bar:
-        for part in _map_ordered(partial(_signatures, minhash=minhash), pieces, workers):
+        for part in _map_processes(partial(_signatures, minhash=minhash), pieces, workers):
             found.append(part)
             bar.update(len(part))
     return np.concatenate(found)
@@ -337,7 +331,7 @@ def _signature_rows(batch:pa.Table, minhash:MinHash)->pa.Table:
             for name in ("id", "url", "license")}
     return pa.table({**kept, **dict(zip(_columns(minhash), signatures(live_texts(batch), minhash).T, strict=True))})
 
-# %% ../nbs/28_near.ipynb #2e641d74
+# %% ../nbs/28_near.ipynb #b3df8f74
 def write_signatures(
     batches:Iterable[pa.Table|pa.RecordBatch], # Documents; about 10,000 a batch make a good file
     path:str|Path, # Where to write
@@ -350,7 +344,7 @@ def write_signatures(
     schema = pa.schema([*strings, *((name, pa.uint64()) for name in _columns(minhash))],
                        metadata={"dsnotes.minhash": json.dumps({**asdict(minhash), "version": 1})})
     tables = (pa.Table.from_batches([b]) if isinstance(b, pa.RecordBatch) else b for b in batches)
-    done = _map_ordered(partial(_signature_rows, minhash=minhash), tables, workers)
+    done = _map_processes(partial(_signature_rows, minhash=minhash), tables, workers)
     with atomic_path(path) as temporary:
         with pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=False) as file:
             for rows in tqdm(done, unit="batches", desc="signatures", disable=not progress): file.write_table(rows)

@@ -8,7 +8,7 @@ __all__ = ['PAGING', 'QUALITY', 'Asked', 'CARD', 'Source', 'Recipe', 'read_recip
            'count_values', 'dataset_card', 'Run', 'run_recipe', 'quiet_datasets', 'write_run', 'demo_recipe',
            'run_demo', 'trace_record', 'describe']
 
-# %% ../nbs/70_recipe.ipynb #aabb7269
+# %% ../nbs/70_recipe.ipynb #62d7ed92
 import dataclasses
 import json
 import os
@@ -35,6 +35,7 @@ from .causal import DatasetDict, assign_split, causal_dataset, group_documents, 
 from .crawl import crawl
 from .curate import clean, curation_stages
 from .decontam import Index, build_index, join_indexes, load_index
+from .evidence import answer_report, check_answers, qa_dataset
 from .extract import decode_html, page_documents, rows_markdown
 from .fetch import Fetcher
 from .format import format_documents
@@ -43,11 +44,11 @@ from .infill import add_infill_tokens, infill
 from .language import LANGUAGES
 from .pack import PIECES
 from .practice import API_KEY, PracticeSite
-from .qa import faq_pairs, faq_questions, prove_answers, qa_dataset, symbol_questions
 from .quality import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule
+from .questions import page_questions, symbol_questions
 from dsnotes.records import (
     DOCUMENTS, Stage, atomic_path, count_drops, document_id, documents, drop_short, put_column, read_jsonl,
-    read_parquet, show, write_jsonl, write_parquet,
+    read_parquet, show, split_kept, write_jsonl, write_parquet,
 )
 from .robots import RobotsPolicy
 from .safety import redact_personal_data
@@ -192,15 +193,15 @@ def _with_language(table:pa.Table, language:str)->pa.Table:
     filled = pc.coalesce(table["language"], pa.scalar(language or None, pa.string()))
     return put_column(table, "language", filled)
 
-# %% ../nbs/70_recipe.ipynb #886e0752
-Asked = dict[str, str]  # address of a page that answers questions in its markup -> its HTML
+# %% ../nbs/70_recipe.ipynb #2116dc47
+Asked = dict[str, str]  # address of a page that answers questions in its structure -> its HTML
 
 def collect_crawl(
     source:Source, # A site
     fetcher:Fetcher, # The client
     frontier:Path, # SQLite file of the crawl's queue
     progress:bool=False, # Show a bar
-)->tuple[pa.Table, Asked]: # DOCUMENTS, and the pages that answer questions in their markup
+)->tuple[pa.Table, Asked]: # DOCUMENTS, and the pages that answer questions in their structure
     "A site's pages, as robots.txt allows."
     tables, asked = [documents([])], {}
     policy = RobotsPolicy(fetcher, fetcher.user_agent)
@@ -208,8 +209,12 @@ def collect_crawl(
                           max_pages=source.max_pages, progress=progress):
         tables.append(page_documents([response]))
         html, _ = decode_html(response.body, response.headers.get("content-type", ""))
-        if faq_pairs(html): asked[response.final_url] = html
+        if any(_page_tables(html, row) for row in tables[-1].to_pylist()): asked[response.final_url] = html
     return _with_language(pa.concat_tables(tables), source.language), asked
+
+def _page_tables(html:str, row:Mapping[str, Any])->list[pa.Table]:
+    "The questions that a page's structure answers in the page's text, a table for each kind of structure."
+    return [table for table in page_questions(html, row, whole_page=True).values() if table.num_rows]
 
 # %% ../nbs/70_recipe.ipynb #84710460
 def collect_sources(
@@ -262,16 +267,24 @@ def cleaning_stages(
             "normalize": curated.pop("normalize"),
             "short": partial(drop_short, min_chars=recipe.min_chars), **curated}
 
-# %% ../nbs/70_recipe.ipynb #c68f6d35
+# %% ../nbs/70_recipe.ipynb #5e922115
 def ask(
     kept:pa.Table, # Clean documents
-    asked:Asked, # Pages with questions in their markup
-)->tuple[pa.Table, pa.Table]: # (proven questions; reported ones with `drop_reason`)
-    "Questions about the documents that were kept, each with its answer in the document."
-    faqs = [faq_questions(asked[row["url"]], row, whole_page=True) for row in kept.to_pylist() if row["url"] in asked]
-    return prove_answers(pa.concat_tables([symbol_questions(kept), *faqs]))
+    asked:Asked, # Pages with questions in their structure
+    redact:bool=False, # Whether personal data in questions become placeholders; the texts are clean already
+)->pa.Table: # Questions with `drop_reason`, `notes`, and `document`, the address of the one they are about
+    "Questions about the documents that were kept, each proven or with the reason why not."
+    tables = [symbol_questions(kept)]
+    pages = tables[0]["url"].to_pylist()
+    for row in kept.to_pylist():
+        for table in _page_tables(asked[row["url"]], row) if row["url"] in asked else []:
+            tables.append(table)
+            pages += [row["url"]] * table.num_rows
+    table = pa.concat_tables(tables)
+    if redact: table = redact_personal_data(table, "question").drop_columns(["redacted"])
+    return put_column(check_answers(table), "document", pa.array(pages, pa.string()))
 
-# %% ../nbs/70_recipe.ipynb #bee7bf45
+# %% ../nbs/70_recipe.ipynb #5fdfe972
 @dataclass(frozen=True)
 class Built:
     "What a run makes of its documents."
@@ -279,7 +292,7 @@ class Built:
     tokenizer: Any
     causal: DatasetDict
     qa: DatasetDict | None
-    reported: pa.Table | None  # questions that could not be proven, with `drop_reason`
+    asked: pa.Table | None  # all questions from structure, with `drop_reason` where one is not in `qa`
 
 def build(
     kept:pa.Table, # Clean documents
@@ -292,13 +305,15 @@ def build(
     tokenizer = train_tokenizer(seen, vocab_size=recipe.vocab_size)
     causal = causal_dataset(_encode(rows, tokenizer, recipe), tokenizer,
                             block_size=recipe.block_size, strategy=recipe.strategy)
-    examples, reported = ask(kept, asked) if recipe.qa else (None, None)
-    if examples and recipe.redact:  # the texts are clean already; the questions come from the pages' markup
-        examples = redact_personal_data(examples, "question").drop_columns(["redacted"])
-    if examples:  # a question goes where its document went
-        examples = put_column(examples, "group", rows["group"].take(pc.index_in(examples["url"], rows["url"])))
-    qa = qa_dataset(examples, test_share=recipe.test_share) if examples else None
-    return Built(rows, tokenizer, causal, qa, reported)
+    checked = ask(kept, asked, recipe.redact) if recipe.qa else None
+    return Built(rows, tokenizer, causal, None if checked is None else _qa(checked, rows, recipe), checked)
+
+def _qa(checked:pa.Table, rows:pa.Table, recipe:Recipe)->DatasetDict|None:
+    "The splits of the proven questions; a question goes where its document went."
+    examples = split_kept(checked)[0]
+    if not examples.num_rows: return None
+    group = rows["group"].take(pc.index_in(examples["document"], rows["url"]))
+    return qa_dataset(put_column(examples, "group", group), test_share=recipe.test_share)
 
 def _encode(rows:pa.Table, tokenizer:Any, recipe:Recipe)->pa.Table:
     "The rows with `input_ids`, some of them rearranged where the recipe asks for it."
@@ -324,7 +339,7 @@ def count_values(
     counted = table.group_by(list(columns)).aggregate([([], "count_all")]).rename_columns([*columns, "documents"])
     return counted.sort_by([("documents", "descending"), *[(name, "ascending") for name in columns]])
 
-# %% ../nbs/70_recipe.ipynb #3b9d0287
+# %% ../nbs/70_recipe.ipynb #681d7f65
 CARD = """---
 {front}
 ---
@@ -350,10 +365,11 @@ Every dropped document, with its reason, is in `dropped.parquet`.
 ## What is in it
 
 {contents}
-
+{asked}
 `causal/` has padded blocks with `labels` (-100 on padding) and `position_ids` that restart at each document. Give a
 model these and no attention mask, with `use_cache=False`, and no document sees another.{infill} `qa/` has questions
-in SQuAD v2's form. `train` and `test` share no source page and no near-duplicate. The tokenizer is in `tokenizer/`.
+in SQuAD v2's form; those without an answer were made of a question and a similar page that lacks the answer.
+`train` and `test` share no source page and no near-duplicate. The tokenizer is in `tokenizer/`.
 
 ```python
 import datasets
@@ -376,7 +392,7 @@ def _unseen(recipe:Recipe)->str:
               "which language a text is in": recipe.languages, "toxicity": False}
     return ", ".join(name for name, done in looked.items() if not done)
 
-# %% ../nbs/70_recipe.ipynb #55d96723
+# %% ../nbs/70_recipe.ipynb #34824800
 def dataset_card(
     recipe:Recipe, # What was asked for
     built:Built, # What was made
@@ -393,10 +409,19 @@ def dataset_card(
     return CARD.format(
         front=front, name=recipe.name, sources=markdown_table(count_values(built.documents, "source", "license")),
         funnel=markdown_table(funnel), rules=markdown_table(count_drops(dropped)),
-        contents=markdown_table(pa.Table.from_pylist(parts)), unseen=_unseen(recipe),
+        contents=markdown_table(pa.Table.from_pylist(parts)), unseen=_unseen(recipe), asked=_asked(built),
         infill=f" Of the documents {recipe.infill:.0%} are rearranged for infilling." if recipe.infill else "")
 
-# %% ../nbs/70_recipe.ipynb #9f3866e8
+# %% ../nbs/70_recipe.ipynb #124cc983
+def _asked(built:Built)->str:
+    "What became of the questions that the sources' structure asks, for the card."
+    if built.asked is None: return ""
+    report = answer_report(built.asked).select(["reason", "rows", "kept"])
+    kept = pa.array(["yes" if one else "no, reported" for one in report["kept"].to_pylist()], pa.string())
+    table = markdown_table(put_column(report, "kept", kept))
+    return f"\nQuestions that the sources' structure asks, by what the proof said of each:\n\n{table}\n"
+
+# %% ../nbs/70_recipe.ipynb #48d19987
 @dataclass(frozen=True)
 class Run:
     "A finished run."
@@ -412,10 +437,22 @@ class Run:
         for name, splits in (("causal", self.built.causal), ("qa", self.built.qa or {})):
             sizes = ", ".join(f"{split} {part.num_rows:,}" for split, part in splits.items())
             if sizes: lines.append(f"{self.folder / name}: {sizes}")
+        if self.built.asked is not None: lines.append(_told(answer_report(self.built.asked)))
         collected, kept = self.funnel["rows_in"][0].as_py(), self.built.documents.num_rows
         head = f"{collected:,} documents collected with {self.requests:,} requests, {kept:,} kept"
         counts = repr(show(self.funnel, n=self.funnel.num_rows))
         return "\n".join([head, counts, *lines, f"Look at it:  dsnotes look {self.folder}"])
+
+# %% ../nbs/70_recipe.ipynb #2d964d03
+def _told(report:pa.Table)->str:
+    "What became of the questions, in two lines at most."
+    def counts(kept:bool)->tuple[int, str]:
+        rows = [row for row in report.to_pylist() if row["kept"] is kept]
+        total = sum(row["rows"] for row in rows)
+        return total, ", ".join(f"{row['reason']} {row['rows']:,}" for row in rows)
+    (good, notes), (bad, reasons) = counts(True), counts(False)
+    said = f"{good + bad:,} questions found in the sources: {good:,} kept ({notes})"
+    return said + (f"\n    {bad:,} reported ({reasons})" if bad else ", none reported")
 
 # %% ../nbs/70_recipe.ipynb #5b9e939d
 def run_recipe(
@@ -462,7 +499,7 @@ def quiet_datasets()->Iterator[None]:
     finally:
         if shown: datasets.enable_progress_bars()
 
-# %% ../nbs/70_recipe.ipynb #0578ef42
+# %% ../nbs/70_recipe.ipynb #596e6204
 def write_run(
     out:Path, # The folder of the run
     recipe:Recipe, # What was asked for
@@ -476,7 +513,7 @@ def write_run(
     save_dataset(built.causal, out / "causal")
     if built.qa: save_dataset(built.qa, out / "qa")
     built.tokenizer.save_pretrained(out / "tokenizer")
-    if built.reported is not None: write_jsonl(built.reported, out / "questions-reported.jsonl")
+    if built.asked is not None: write_jsonl(split_kept(built.asked)[1], out / "questions-reported.jsonl")
     _write_text(json.dumps(funnel.to_pylist(), indent=1) + "\n", out / "funnel.json")
     _write_text(dataset_card(recipe, built, dropped, funnel), out / "README.md")
 

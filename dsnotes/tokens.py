@@ -4,18 +4,18 @@
 
 # %% auto #0
 __all__ = ['FastTokenizer', 'EOS', 'PAD', 'COLOURS', 'VISIBLE', 'train_tokenizer', 'TokenView', 'text_core', 'show_tokens',
-           'fast_path', 'tokenize', 'count_tokens', 'fertility', 'token_counts', 'load_tokenizer']
+           'fast_path', 'text_column', 'tokenize', 'count_tokens', 'fertility', 'token_counts', 'load_tokenizer']
 
-# %% ../nbs/31_tokens.ipynb #ff4a3f8b
+# %% ../nbs/31_tokens.ipynb #fde9f83d
 import html
 import json
 import os
 import re
 import unicodedata
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from .records import get_column, put_column, row_stage
-from .words import text_batches
+from .words import map_ordered, text_batches
 
 # %% ../nbs/31_tokens.ipynb #39d02133
 FastTokenizer = Any  # a transformers.PreTrainedTokenizerFast; that import takes seconds, so it waits until needed
@@ -172,14 +172,14 @@ def text_core(
     "The Rust core that reads every text as text: no truncation, no padding, no control token from a name of one."
     return _encoder(tokenizer).core
 
-# %% ../nbs/31_tokens.ipynb #2862edeb
+# %% ../nbs/31_tokens.ipynb #b242c2c7
 def show_tokens(
     text:str, # Any text
     tokenizer:FastTokenizer, # Who cuts it
     allow_control:bool=False, # Let the text spell control tokens: to see the danger, not for data
 )->TokenView: # Displays itself in Jupyter
     "The text as the model sees it, one colour a token; the pieces together are the whole text."
-    core = _private(_core(tokenizer), as_text=False) if allow_control else _encoder(tokenizer).core
+    core = _private(_core(tokenizer), as_text=False) if allow_control else text_core(tokenizer)
     encoding = core.encode(text, add_special_tokens=False)
     next_starts = [start for start, _ in encoding.offsets[1:]] + [len(text)]
     pieces, shown_to = [], 0
@@ -394,8 +394,11 @@ def _no_control(rows:list[np.ndarray], control:list[int], texts:pa.StringArray)-
     row = next(row for row, ids in enumerate(rows) if np.isin(ids, control).any())
     raise ValueError(f"a control token came out of a text, expected none: {texts[row].as_py()[:60]!r}")
 
-# %% ../nbs/31_tokens.ipynb #695bc913
-def _text_column(table:pa.Table, column:str)->pa.ChunkedArray: # (n_rows,) strings
+# %% ../nbs/31_tokens.ipynb #a5a6ba53
+def text_column(
+    table:pa.Table, # A table of documents
+    column:str, # Which column shall hold texts
+)->pa.ChunkedArray: # (n_rows,) strings
     "A column with a text in every row, or the `ValueError` that says what is wrong with it."
     texts = get_column(table, column)
     if texts.null_count:
@@ -403,18 +406,6 @@ def _text_column(table:pa.Table, column:str)->pa.ChunkedArray: # (n_rows,) strin
     if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
         raise ValueError(f"column {column!r}: {texts.type} came, expected strings")
     return texts
-
-def _map_ordered(work:Callable[[Any], Any], pieces:Iterable[Any], workers:int)->Iterator[Any]:
-    "`work` of every piece, in order; threads are never more than two pieces ahead."
-    if workers == 1:
-        yield from map(work, pieces)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Any] = deque()
-        for piece in pieces:
-            waiting.append(pool.submit(work, piece))
-            if len(waiting) > 2 * workers: yield waiting.popleft().result()
-        while waiting: yield waiting.popleft().result()
 
 # %% ../nbs/31_tokens.ipynb #0b25779e
 def _worker(tokenizer:FastTokenizer, texts:pa.ChunkedArray)->Callable[[pa.StringArray], pa.ListArray]:
@@ -432,7 +423,7 @@ def _worker(tokenizer:FastTokenizer, texts:pa.ChunkedArray)->Callable[[pa.String
         return _with_eos(rows, eos_id)
     return work
 
-# %% ../nbs/31_tokens.ipynb #572f5daf
+# %% ../nbs/31_tokens.ipynb #b68c0584
 @row_stage
 def tokenize(
     table:pa.Table, # A table of documents
@@ -447,23 +438,23 @@ def tokenize(
     workers = (os.cpu_count() or 1) if workers is None else workers
     for name, value in (("batch_rows", batch_rows), ("workers", workers)):
         if value < 1: raise ValueError(f"{name}: {value} came, expected at least 1")
-    texts, chunks = _text_column(table, column), []
+    texts, chunks = text_column(table, column), []
     slices = (texts.slice(start, batch_rows) for start in range(0, len(texts), batch_rows))
     pieces = (piece for batch in slices for piece in text_batches(batch))
-    work = _worker(tokenizer, texts)
-    with tqdm(total=len(texts), unit="texts", desc="tokenize", disable=not progress) as bar:
-        for chunk in _map_ordered(work, pieces, workers):
+    work, pool = _worker(tokenizer, texts), ThreadPoolExecutor(workers) if workers > 1 else None
+    with pool or nullcontext(), tqdm(total=len(texts), unit="texts", desc="tokenize", disable=not progress) as bar:
+        for chunk in map_ordered(work, pieces, pool, 2 * workers):
             chunks.append(chunk)
             bar.update(len(chunk))
     return put_column(table, "input_ids", pa.chunked_array(chunks, pa.list_(pa.int32())))
 
-# %% ../nbs/31_tokens.ipynb #a5c07b62
+# %% ../nbs/31_tokens.ipynb #86787d84
 def count_tokens(
     text:str, # Any text
     tokenizer:FastTokenizer, # Who cuts it
 )->int: # Without EOS
     "How many tokens a text has."
-    return len(_encoder(tokenizer).core.encode(text, add_special_tokens=False).ids)
+    return len(text_core(tokenizer).encode(text, add_special_tokens=False).ids)
 
 def fertility(
     texts:Iterable[str]|pa.ChunkedArray, # Texts of one kind or language
@@ -471,7 +462,7 @@ def fertility(
 )->float: # Tokens a word, 1.0 at best; nan when there are no words
     "Tokens a word, with words as white space separates them (Rust et al. 2021)."
     known = list(_strings(texts))
-    encodings = _encoder(tokenizer).core.encode_batch_fast(known, add_special_tokens=False)
+    encodings = text_core(tokenizer).encode_batch_fast(known, add_special_tokens=False)
     n_tokens = sum(len(encoding.ids) for encoding in encodings)
     n_words = sum(len(text.split()) for text in known)
     return n_tokens / n_words if n_words else float("nan")

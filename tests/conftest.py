@@ -1,6 +1,7 @@
 """What every test shares: where the project is, and the promise that no test leaves this machine."""
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -34,6 +35,13 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def _is_loopback(host: str) -> bool:
     try: return ipaddress.ip_address(host).is_loopback
     except ValueError: return host == "localhost"
+
+
+def need(*packages: str, extra: str = "train") -> None:
+    """Skips the test, or the module whose top calls it, where one of these is not installed; in CI all must be there."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"{', '.join(missing)} not installed: pip install -e '.[{extra}]'", allow_module_level=True)
 
 
 def copy_project(folder: Path) -> Path:

@@ -1,16 +1,14 @@
 """The benchmarks run, check their work and write what they say; what they measure is nobody's business here."""
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, need
 
 from dsnotes.practice import handbook_truth, page_html
 
@@ -67,8 +65,7 @@ def test_every_benchmark_is_listed_and_helps() -> None:
 def test_benchmark_runs_small_and_writes_its_result(script: str, tmp_path: Path) -> None:
     """A short run ends well; its result names the versions of ours and the peers', and holds no path."""
     arguments, peers = SMALL[script]
-    missing = [peer for peer in peers if importlib.util.find_spec(peer) is None]
-    if missing and not os.environ.get("CI"): pytest.skip(f"{', '.join(missing)} not installed: pip install -e '.[bench]'")
+    need(*peers, extra="bench")
     out = tmp_path / "result.json"
     done = run(script, *arguments, "--out", out)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -79,7 +76,7 @@ def test_benchmark_runs_small_and_writes_its_result(script: str, tmp_path: Path)
 
 def test_training_learns_from_marked_pages(tmp_path: Path) -> None:
     """A scorer trained on two thirds of the handbook, as if each page were a site, is nearly right on the last third."""
-    if importlib.util.find_spec("rapidfuzz") is None and not os.environ.get("CI"): pytest.skip("rapidfuzz not installed")
+    need("rapidfuzz", extra="bench")
     truth = [row for row in handbook_truth().to_pylist() if not row["mojibake"]]
     pages = tmp_path / "pages.jsonl"
     pages.write_text("".join(json.dumps({

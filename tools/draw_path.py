@@ -10,7 +10,7 @@ STEPS = [  # (heading, what happens, lessons, colour)
      "20 normalize · 21 language\n22 quality · 23 safety\n24 dedup to 29 curate", "#dafbe1"),
     ("tokens", ["format", "train a tokenizer", "pack"], "30 format · 31 tokens\n32 pack · 34 infill", "#fff8c5"),
     ("datasets", ["causal-LM blocks", "proven questions", "a model that learned"],
-     "33 causal · 35 collate\n36 training · 40 qa\n70 recipe", "#fbefff"),
+     "33 causal · 36 training\n37 questions · 38 evidence\n39 windows · 40 qa · 70 recipe", "#fbefff"),
 ]
 WIDTH, GAP, TOP = 190, 46, 56
 
