@@ -82,12 +82,12 @@ def site_guide(
         f"                {', '.join(FAULTS)}",
     ])
 
-# %% ../nbs/71_cli.ipynb #d7b4738f
+# %% ../nbs/71_cli.ipynb #a811a700
 EXTRAS = {
     "": "every lesson and the command line",
     "lab": "following the lessons in JupyterLab",
     "files": "reading PDF, Word and Excel files (lesson 16)",
-    "train": "training a model (lessons 35 and 36)",
+    "train": "training a model (lessons 35, 36 and 40)",
     "dev": "changing the lessons and running the tests",
     "bench": "comparing with other tools, in benchmarks/",
     "keys": "reading API keys from a keyring",

@@ -267,7 +267,7 @@ def cleaning_stages(
             "normalize": curated.pop("normalize"),
             "short": partial(drop_short, min_chars=recipe.min_chars), **curated}
 
-# %% ../nbs/70_recipe.ipynb #5e922115
+# %% ../nbs/70_recipe.ipynb #1d26bb42
 def ask(
     kept:pa.Table, # Clean documents
     asked:Asked, # Pages with questions in their structure
@@ -282,7 +282,8 @@ def ask(
             pages += [row["url"]] * table.num_rows
     table = pa.concat_tables(tables)
     if redact: table = redact_personal_data(table, "question").drop_columns(["redacted"])
-    return put_column(check_answers(table), "document", pa.array(pages, pa.string()))
+    with warnings.catch_warnings(action="ignore"): checked = check_answers(table)  # `notes` say what it would say
+    return put_column(checked, "document", pa.array(pages, pa.string()))
 
 # %% ../nbs/70_recipe.ipynb #5fdfe972
 @dataclass(frozen=True)
