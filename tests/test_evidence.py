@@ -1,6 +1,4 @@
-"""Evidence: what is kept stands to the letter, what is not says why, the numbers add up, no split leaks, files come back whole."""
-import io
-import json
+"""Evidence: what is kept stands to the letter, what is not says why, the numbers add up, and no split leaks."""
 import unicodedata
 import warnings
 from collections import Counter
@@ -8,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -30,13 +27,11 @@ from dsnotes.evidence import (
     plain_words,
     prove_answers,
     qa_dataset,
-    read_squad,
     unanswerable_questions,
-    write_squad,
 )
 from dsnotes.normalize import normalize_text
 from dsnotes.questions import ANSWERS, QUESTIONS, question_table, questions
-from dsnotes.records import put_column, stage_kind, write_parquet
+from dsnotes.records import put_column, stage_kind
 
 ODD = st.text(st.sampled_from("aab  .\n\r\u00a0–-“\"'’é\u0301e½ﬁ🚲\u200bש油Ã©â€™\u1112\u1161"), max_size=40)
 PLAIN = st.text(st.sampled_from("ab c.?\n"), max_size=20)
@@ -98,15 +93,17 @@ def test_what_is_found_says_the_same(context, data):
 @given(ODD, st.data(), st.sampled_from([normalize_text, lambda text: unicodedata.normalize("NFKC", text),
                                        lambda text: unicodedata.normalize("NFD", text), lambda text: text.replace("\n", "\r\n"),
                                        lambda text: text.translate({8220: '"', 8217: "'", 8211: "-", 160: " "})]))
+@example("aaaÃ\xa0", None, lambda text: unicodedata.normalize("NFKC", text))  # half a broken letter, its other half a space
 @settings(deadline=None)
 def test_an_answer_that_moved_is_found_or_reported(context, data, change):
-    start = data.draw(st.integers(0, len(context)))
-    answer = context[start:data.draw(st.integers(start, len(context)))]
+    start = data.draw(st.integers(0, len(context))) if data else 0
+    answer = context[start:data.draw(st.integers(start, len(context))) if data else None]
     places, how = locate_answer(change(context), answer, start)
     if len(places) != 1: return
     (first, last), = places
     came = change(context)[first:last]
-    assert came == answer if how == "as given" else fold_text(came)[0].split() == fold_text(answer)[0].split()
+    if how == "as given": assert came == answer
+    else: assert came.split() == answer.split() or fold_text(came)[0].split() == fold_text(answer)[0].split()
 
 
 @given(ODD, st.sampled_from(list(READINGS)))
@@ -393,6 +390,15 @@ def test_splits_share_no_page_no_context_and_no_question():
     with pytest.raises(ValueError, match="none of 0 is in train"), warnings.catch_warnings(): qa_dataset(questions([]))
 
 
+def test_a_split_is_loaded_from_parquet_as_it_is(tmp_path):
+    import datasets
+    train = qa_dataset(shelf(10), test_share=0.4, salt="2", unanswerable=1.0)["train"]
+    train.to_parquet(str(tmp_path / "q.parquet"))
+    again = datasets.load_dataset("parquet", data_files=str(tmp_path / "q.parquet"), split="train", cache_dir=str(tmp_path))
+    assert question_table(again) == question_table(train) and again.features == train.features
+    assert prove_answers(again)[0].schema.field("answers").type == ANSWERS
+
+
 def where(dataset): return {key: name for name, split in dataset.items() for key in split["id"]}
 
 
@@ -424,99 +430,3 @@ def test_clusters_keep_near_duplicates_together():
     assert len(qa_dataset(questions(rows), test_share=0.5, unanswerable=0)) == 2
     with pytest.warns(UserWarning, match="no page fell to"), warnings.catch_warnings():
         assert len(qa_dataset(questions(rows), test_share=0.1, salt="1", unanswerable=0, clusters=True)) == 1
-
-
-# --- files
-
-def squad(**changes):
-    question = {"id": "q", "question": "What?", "answers": [{"text": "Oil", "answer_start": 0}], **changes.pop("question", {})}
-    paragraph = {"context": "Oil it.", "qas": [question], **changes.pop("paragraph", {})}
-    article = {"title": "T", "paragraphs": [paragraph], **changes.pop("article", {})}
-    return {"version": "v2.0", "data": [article], **changes}
-
-
-def test_a_squad_file_is_read_in_order(tmp_path):
-    data = squad(question={"is_impossible": False})
-    data["data"][0]["paragraphs"][0]["qas"] += [
-        {"id": "n", "question": "Why?", "answers": [], "is_impossible": True, "plausible_answers": [{"text": "it", "answer_start": 4}]},
-        {"id": "m", "question": "Who?", "answers": [{"text": "it", "answer_start": 4}, {"text": "Oil", "answer_start": 0}]}]
-    path = tmp_path / "s.json"
-    path.write_text(json.dumps(data), "utf-8-sig")
-    table = read_squad(path, license="CC-BY-SA-4.0", name="squad")
-    assert table.schema == QUESTIONS and table["id"].to_pylist() == ["q", "n", "m"] and set(table["source"].to_pylist()) == {"squad"}
-    assert table["answers"].to_pylist()[1:] == [{"text": [], "answer_start": []}, {"text": ["it", "Oil"], "answer_start": [4, 0]}]
-    full = read_squad(io.BytesIO(path.read_bytes()), plausible=True)
-    assert full["plausible_answers"].to_pylist() == [None, {"text": ["it"], "answer_start": [4]}, None]
-    assert read_squad(io.StringIO(json.dumps(data))).num_rows == 3
-    with path.open("rb") as file: assert read_squad(file) == read_squad(path)
-    write_squad(full, tmp_path / "again.json")
-    assert read_squad(tmp_path / "again.json", plausible=True) == full
-    assert read_squad(io.StringIO('{"data": []}')) == questions([])
-
-
-@pytest.mark.parametrize("data, message", [
-    ("{", "not JSON"), (b"\xff", "not JSON in UTF-8"), ("[]", r"file: \[\] came, expected an object with 'data'"),
-    ({"data": {}}, r"file, 'data': \{\} came, expected a list"), ({}, "file, 'data': nothing came"),
-    ({"data": [1]}, "file, article 1: 1 came, expected an object"), (squad(article={"title": 1}), "article 1, 'title': 1 came, expected a string"),
-    (squad(article={"paragraphs": None}), r"article 1 \('T'\), 'paragraphs': None came, expected a list"),
-    (squad(paragraph={"context": None}), r"article 1 \('T'\), paragraph 1, 'context': None came"),
-    (squad(paragraph={"url": 1}), "'url': 1 came"), (squad(paragraph={"qas": "x"}), "paragraph 1, 'qas': 'x' came"),
-    (squad(question={"id": 7}), "question 1, 'id': 7 came, expected a string"),
-    (squad(question={"question": None}), r"question 1 \('q'\), 'question': None came"),
-    (squad(question={"is_impossible": 1}), "'is_impossible': 1 came, expected true or false"),
-    (squad(question={"is_impossible": True}), r"question 1 \('q'\): is_impossible is true, and 1 answers came"),
-    (squad(question={"answers": []}), r"question 1 \('q'\): no answers came, and is_impossible is not true"),
-    (squad(question={"answers": [{"text": "Oil"}]}), "answer 1, 'answer_start': nothing came, expected a whole number"),
-    (squad(question={"answers": [{"text": "Oil", "answer_start": True}]}), "'answer_start': True came"),
-    (squad(question={"answers": [{"text": "Oil", "answer_start": 2**40}]}), "'answer_start': 1099511627776 came"),
-    (squad(question={"answers": [{"text": None, "answer_start": 0}]}), "answer 1, 'text': None came"),
-    (squad(question={"plausible_answers": [1]}), "answer 1: 1 came, expected an object"),
-])
-def test_what_is_wrong_with_a_file_is_said_with_its_place(data, message):
-    content = data if isinstance(data, str | bytes) else json.dumps(data)
-    with pytest.raises(ValueError, match=message): read_squad(io.BytesIO(content) if isinstance(content, bytes) else io.StringIO(content))
-
-
-def test_halves_of_surrogates_do_not_move_an_answer():
-    data = json.dumps(squad(paragraph={"context": "\ud83d Oil it."}, question={"answers": [{"text": "Oil", "answer_start": 2}]}))
-    with pytest.warns(UserWarning, match="unpaired surrogates in 1 rows"): table = read_squad(io.StringIO(data))
-    assert table["context"].to_pylist() == ["\ufffd Oil it."] and prove_answers(table)[1].num_rows == 0
-
-
-@given(st.lists(st.tuples(st.sampled_from(["T", "U", None]), ODD, ODD, st.integers(0, 40), st.sampled_from([None, "MIT"]),
-                          st.sampled_from([None, "http://x.test/"])), max_size=8))
-@settings(deadline=None)
-def test_what_is_written_is_read_again(tmp_path_factory, drawn):
-    path = tmp_path_factory.mktemp("squad") / "s.json"
-    rows = [row(context, *[context[start:start + 4]] if context[start:start + 4].strip() else [], start=start, question=question + "?",
-                title=title, license=license, url=url, id=str(n)) for n, (title, context, question, start, license, url) in enumerate(drawn)]
-    table, _ = prove_answers(questions(rows))
-    assert write_squad(table, path) == path
-    assert read_squad(path).sort_by("id") == table.sort_by("id")
-    answered = table.filter(pc.greater(pc.list_value_length(pc.struct_field(table["answers"], "text")), 0))
-    write_squad(answered, path, version="v1.1")
-    content = json.loads(path.read_text("utf-8"))
-    assert content["version"] == "1.1" and "is_impossible" not in json.dumps(content) and read_squad(path).num_rows == answered.num_rows
-    titles = [article["title"] for article in content["data"]]
-    assert len(set(titles)) == len(titles)
-
-
-def test_nothing_unproven_is_written_and_an_old_file_stays(tmp_path):
-    path, good = tmp_path / "s.json", questions([row("Oil it.", "Oil")])
-    write_squad(good, path)
-    before = path.read_bytes()
-    for table, version, message in [
-        (questions([row("Oil it.", "it", start=0)]), "v2.0", r"row 0: \['it'\] at \[0\] came, expected answers where they stand"),
-        (questions([row("Oil it.")]), "1.1", "row 0: it has no answer, and version 1.1 needs one"),
-        (good.append_column("drop_reason", pa.array(["x: y"])), "2.0", r"row 0: it was dropped \(x: y\)"), (good, "3", "version: '3' came"),
-    ]:
-        with pytest.raises(ValueError, match=message): write_squad(table, path, version)
-        assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-    with pytest.raises(ValueError, match="'context' is missing"): write_squad(good.drop_columns(["context"]), path)
-
-
-def test_a_flat_file_is_loaded_as_it_is(tmp_path):
-    import datasets
-    write_parquet(shelf(10), tmp_path / "q.parquet")
-    again = datasets.load_dataset("parquet", data_files=str(tmp_path / "q.parquet"), split="train", cache_dir=str(tmp_path))
-    assert question_table(again) == shelf(10) and prove_answers(again)[0].schema.field("answers").type == ANSWERS
