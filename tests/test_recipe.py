@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -22,11 +23,11 @@ from dsnotes.fetch import Fetcher
 from dsnotes.infill import infill_ids
 from dsnotes.neighbours import neighbours
 from dsnotes.practice import API_KEY, Fault, PracticeSite, handbook_documents, handbook_truth
-from dsnotes.qa import qa_features, qa_windows
+from dsnotes.qa import prove_answers, qa_features, qa_windows
 from dsnotes.recipe import (
     Recipe, Source, build, collect_api, demo_recipe, describe, read_benchmark, read_recipe, run_demo, run_recipe, trace_record,
 )
-from dsnotes.records import documents, read_parquet, write_jsonl, write_parquet
+from dsnotes.records import documents, read_jsonl, read_parquet, write_jsonl, write_parquet
 from dsnotes.tokens import load_tokenizer
 
 SMALL = '''
@@ -134,6 +135,18 @@ def test_every_qa_row_is_proven(demo: Path) -> None:
         answerable = {key for key, row in rows.items() if row["answers"]["text"]}
         assert answerable <= covered | set(reported["id"].to_pylist()) and reported.num_rows <= len(rows) * 0.02
         assert qa_features(part.select(range(5)), tokenizer, max_length=256, stride=64).num_rows >= 5
+
+
+def test_the_questions_add_up(demo: Path) -> None:
+    """Every question that the sources' structure asks is in the data set or reported, and the card counts both."""
+    parts = datasets.load_from_disk(str(demo / "qa")).values()
+    for part in parts: assert prove_answers(part)[1].num_rows == 0
+    answerable = sum(bool(row["answers"]["text"]) for part in parts for row in part.to_list())
+    reported = read_jsonl(demo / "questions-reported.jsonl")
+    counts = re.findall(r"^\| ([a-z ]+) \| ([\d,]+) \| (yes|no, reported) \|$", (demo / "README.md").read_text(), re.M)
+    told = {kept: sum(int(rows.replace(",", "")) for _, rows, is_kept in counts if is_kept == kept) for kept in ("yes", "no, reported")}
+    assert told == {"yes": answerable, "no, reported": reported.num_rows}
+    assert None not in reported["drop_reason"].to_pylist()
 
 
 def test_the_splits_share_no_page(demo: Path) -> None:
