@@ -1062,7 +1062,12 @@ def test_fetch_all_asks_hosts_at_the_same_time_and_none_twice(site: Site) -> Non
 
 
 def test_fetch_all_keeps_to_one_request_a_host() -> None:
-    def shop(request: Request) -> Any: return page_reply(f"<p>{request.path}</p>")
+    meeting = threading.Barrier(4, timeout=30)  # no first page is answered before all four hosts are asked
+
+    def shop(request: Request) -> Any:
+        if request.path == "/0": meeting.wait()
+        return page_reply(f"<p>{request.path}</p>")
+
     hosts = {f"shop{n}.test": shop for n in range(4)}
     with PracticeSite([Fault("stall", host="*", value=0.01)], more_hosts=hosts) as site:
         urls = [f"http://{host}/{n}" for host in hosts for n in range(6)]
